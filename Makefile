@@ -1,0 +1,39 @@
+# The house in commands. A fresh machine needs Python 3.13, git and make; .venv is made from requirements.lock.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help setup report test test-all lab lint lock sample clean
+help:            ## what one can type here
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+setup: .venv/ready   ## the environment, from requirements.lock
+
+.venv/ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' \
+	  || { echo "barberlab needs Python 3.13; 'make PYTHON=/path/to/python3.13' names one"; exit 2; }
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --editable .
+	@touch $@
+
+report: setup    ## the main job: sample networks in, published reports out
+	$(BIN)/barberlab sample
+	$(BIN)/barberlab run --all
+
+test: setup      ## the quick suite, with the notebooks
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest
+
+test-all: setup  ## the quick suite and the slow one
+	$(BIN)/python -m pytest -m 'slow or not slow'
+
+lab: setup       ## JupyterLab in the same environment
+	$(BIN)/jupyter lab --notebook-dir=notebooks
+
+lock:            ## pin pyproject.toml's dependencies anew
+	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
+	  --python-version 3.13 --group dev pyproject.toml -o requirements.lock
+
+clean:           ## what was made here: environment, runs, sample networks' working data
+	rm -rf .venv outputs data/networks data/keys

@@ -1,0 +1,1 @@
+"""barberlab: a research and reporting workspace for barbershop franchise networks."""
