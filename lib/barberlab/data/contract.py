@@ -104,13 +104,21 @@ def _between(low, high) -> list[pa.Check]:
     return floor + ([pa.Check.le(high, error=f"<= {high}")] if high is not None else [])
 
 
-def rule(words: str, holds: Callable[[pd.DataFrame], pd.Series]) -> pa.Check:
-    """A row rule. `words` starts with the column that quarantine names; where a null leaves it open, it holds."""
-    return pa.Check(lambda frame: holds(frame).astype("boolean").fillna(True), error=words)
+def rule(words: str, holds: Callable[[pd.DataFrame], pd.Series], compares: tuple[str, ...] = ()) -> pa.Check:
+    """A row rule. `words` starts with the column that quarantine names; where one of `compares` is null, it holds.
+
+    Said of columns, because NaT compares as false where Int64's null stays null.
+    """
+
+    def check(frame: pd.DataFrame) -> pd.Series:
+        open_ = frame[list(compares)].isna().any(axis=1)
+        return holds(frame).astype("boolean").fillna(True) | open_
+
+    return pa.Check(check, error=words)
 
 
 def _after(late: str, early: str) -> pa.Check:
-    return rule(f"{late} > {early}", lambda f: f[late] > f[early])
+    return rule(f"{late} > {early}", lambda f: f[late] > f[early], (late, early))
 
 
 def _past_if_done(f: pd.DataFrame) -> pd.Series:
@@ -289,7 +297,11 @@ def _appointments() -> Table:
         rules=(
             rule("start < as_of + 180 days", lambda f: f["start"] < f["as_of"] + pd.Timedelta(days=180)),
             rule("status: completed and no_show lie before as_of", _past_if_done),
-            rule("cancelled_at >= booked_at", lambda f: f["cancelled_at"] >= f["booked_at"]),
+            rule(
+                "cancelled_at >= booked_at",
+                lambda f: f["cancelled_at"] >= f["booked_at"],
+                ("cancelled_at", "booked_at"),
+            ),
             rule("discount_cents <= price_cents", lambda f: f["discount_cents"] <= f["price_cents"]),
         ),
     )
@@ -353,7 +365,7 @@ def _shifts() -> Table:
             _after("end", "start"),
             rule("end: at most 16 hours after start", lambda f: f["end"] - f["start"] <= pd.Timedelta(hours=16)),
         ),
-        overlaps=((("staff_id",), "start", '"end"', "kind = 'available'"),),
+        overlaps=((("staff_id",), "start", "end", "kind = 'available'"),),
     )
 
 
@@ -502,7 +514,7 @@ def _memberships() -> Table:
         columns=_NETWORK
         | {"membership_id": text(), "client_id": text("pseudonym"), "plan": text(), "started_on": day()}
         | {"ended_on": day(null=True), "price_cents": money(), "period_days": count(1, 400, about="days")},
-        rules=(rule("ended_on >= started_on", lambda f: f["ended_on"] >= f["started_on"]),),
+        rules=(rule("ended_on >= started_on", lambda f: f["ended_on"] >= f["started_on"], ("ended_on", "started_on")),),
     )
 
 

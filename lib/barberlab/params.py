@@ -1,0 +1,160 @@
+"""Which targets and settings hold for a network? Defaults, then what differs, checked against a closed schema.
+
+Values come from params/defaults.yaml and params/networks/<network>.yaml. A key that the schema does not know, a value
+of another type and a value out of range are refused with the file, the key, what was found and what is allowed.
+"""
+
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from barberlab.errors import BadInput
+from barberlab.scope import check_network_id
+from barberlab.workspace import Workspace
+
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Cents = Annotated[int, Field(gt=0, strict=True)]
+Canary = Annotated[str, Field(min_length=6)]
+
+
+class _Closed(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Methodology(_Closed):
+    """Targets of the Six Figure Barber methodology, as this house reads them. Money in minor units, rates as shares."""
+
+    annual_target_cents: Cents
+    retention_42: Share
+    rebook: Share
+    utilisation: Share
+    utilisation_alert: Share
+    utilisation_price_signal: Share
+    no_show: Share
+    cancellation: Share
+    premium_ticket_cents: Cents
+    rating: float = Field(ge=1, le=5)
+    # A list in YAML; everything in it stays strict.
+    milestones_cents: tuple[Cents, ...] = Field(min_length=1, strict=False)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if list(self.milestones_cents) != sorted(set(self.milestones_cents)):
+            raise ValueError("milestones_cents must rise from one to the next")
+        if not self.utilisation_alert < self.utilisation <= self.utilisation_price_signal:
+            raise ValueError("utilisation_alert < utilisation <= utilisation_price_signal must hold")
+        return self
+
+
+class Report(_Closed):
+    """When a page shows a number: `min_n_for_rate` events for a rate, `min_cell` clients for a group."""
+
+    min_n_for_rate: int = Field(ge=1)
+    min_cell: int = Field(ge=1)
+
+
+class Gates(_Closed):
+    """What may never be published, beside personal data and keys: at least six characters each."""
+
+    canaries: tuple[Canary, ...] = Field(strict=False)
+
+
+class Params(_Closed):
+    """All settings of one network."""
+
+    methodology: Methodology
+    report: Report
+    gates: Gates
+
+
+def load(workspace: Workspace, network: str | None = None) -> Params:
+    """The settings of `network`, or the defaults; raises BadInput naming file, key, value and what is allowed."""
+    defaults = workspace.params / "defaults.yaml"
+    base, differs, own = read_yaml(defaults), {}, defaults
+    if network is not None:
+        own = workspace.params / "networks" / f"{check_network_id(network)}.yaml"
+        differs = read_yaml(own) if own.is_file() else {}
+    try:
+        return Params.model_validate(_merged(base, differs))
+    except ValidationError as error:
+        first = error.errors()[0]
+        file = own if _holds(differs, first["loc"]) else defaults
+        raise BadInput(f"{_shown(workspace, file)}: {_said(first)}") from None
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file; raises BadInput where it is not one, or names a key twice."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        _refuse_duplicates(yaml.compose(text, Loader=yaml.SafeLoader), path.name)
+        value = yaml.safe_load(text) or {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path.name}: cannot be read: {type(error).__name__}") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise BadInput(f"{path.name}{line}: is not YAML: {getattr(error, 'problem', None) or 'unreadable'}") from None
+    if not isinstance(value, dict):
+        raise BadInput(f"{path.name}: must hold keys and values, found {type(value).__name__}")
+    return value
+
+
+def _refuse_duplicates(root: yaml.Node | None, file: str) -> None:
+    # PyYAML keeps the last of two equal keys and says nothing. A node may be its own child by an alias.
+    nodes, done = [root], set()
+    while nodes:
+        node = nodes.pop()
+        if id(node) in done or not isinstance(node, yaml.CollectionNode):
+            continue
+        done.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            nodes.extend(node.value)
+            continue
+        keys = [str(key.value) for key, _ in node.value]
+        twice = [key for i, (key, _) in enumerate(node.value) if keys[i] in keys[:i]]
+        if twice:
+            line = twice[0].start_mark.line + 1
+            raise BadInput(f"{file}, line {line}: key {str(twice[0].value)!r} is there twice; keep one")
+        nodes.extend(value for _, value in node.value)
+
+
+def _merged(base: dict, differs: dict) -> dict:
+    both = {k: _merged(base[k], v) for k, v in differs.items() if isinstance(v, dict) and isinstance(base.get(k), dict)}
+    return base | differs | both
+
+
+def _holds(tree: Any, keys: tuple) -> bool:
+    for key in keys:
+        if isinstance(tree, dict) and key in tree:
+            tree = tree[key]
+        else:
+            return not isinstance(tree, dict)
+    return bool(keys)
+
+
+def _said(error: dict[str, Any]) -> str:
+    where = ".".join(str(key) for key in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return f"unknown key {where!r}{_nearest(error['loc'])}"
+    if error["type"] == "missing":
+        return f"{where} is missing"
+    if error["type"] == "value_error":
+        return f"{where}: {error['ctx']['error']}"
+    # A canary is not repeated: messages are kept in more places than it should be.
+    found = "" if error["loc"][0] == "gates" else f" is {error['input']!r}"
+    return f"{where}{found}: {error['msg'][0].lower()}{error['msg'][1:]}"
+
+
+def _nearest(keys: tuple) -> str:
+    model: type[BaseModel] = Params
+    for key in keys[:-1]:
+        model = model.model_fields[key].annotation
+    near = get_close_matches(str(keys[-1]), model.model_fields, n=1)
+    return f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(model.model_fields)}"
+
+
+def _shown(workspace: Workspace, path: Path) -> str:
+    return path.relative_to(workspace.root).as_posix()
