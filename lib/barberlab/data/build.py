@@ -122,7 +122,7 @@ def roll_up(con: duckdb.DuckDBPyConnection, level: str, at: rollup.Clock) -> Non
         rows = rollup.from_days(tables.table("location_day"))
     else:
         names = ("appointments", "services", "clients", "payments", "shifts")
-        rows = rollup.daily({name: tables.table(name) for name in names}, at)
+        rows = rollup.from_visits({name: tables.table(name) for name in names}, at)
     con.execute(f"CREATE TABLE daily AS {ibis.to_sql(rows, dialect='duckdb')}")
 
 

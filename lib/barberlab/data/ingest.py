@@ -114,7 +114,7 @@ def _stage(mapping, network, paths, said, key, base: Version | None, number: int
     with reader.opened(mapping, paths, staged / "scratch") as con:
         facts = _facts(con, mapping, network)
         asked = {"network": network} | facts.model_dump(include={"timezone", "currency", "country"})
-        mapped = _map(con, mapping, network, asked)
+        mapped = _map(con, mapping, network, asked, reader.absent(mapping, paths))
         staff = pseudonyms.replace(con, mapped, key)
         known = _as_of(con, mapping, asked, said, mapped)
         checked = [check(con, TABLES[name], mapped[name], known, staged) for name in mapped]
@@ -143,11 +143,11 @@ def _facts(con, mapping: Mapping, network: str) -> Facts:
     return mappings.facts(found[0], mapping.source)
 
 
-def _map(con, mapping: Mapping, network: str, asked: dict[str, Any]) -> dict[str, str]:
+def _map(con, mapping: Mapping, network: str, asked: dict[str, Any], absent: set[str]) -> dict[str, str]:
     """Run the mapping's SELECTs; returns contract table -> SQL table of its rows."""
     mapped = {}
     for name in TABLES:
-        if sql := mapping.select(name):
+        if sql := mapping.select(name, absent):
             relation = reader.query(con, mapping, f"tables.{name}", sql, asked)
             _refuse_others(relation, name, network)
             reader.keep(relation, mapping, name, f"mapped_{name}", network)

@@ -1,11 +1,11 @@
 """What happened each day, at each shop, with each barber? The additive measures from which every metric is made.
 
-`daily(tables, clock)` is one Ibis expression over the contract's tables: one row per (location_id, staff_id,
+`from_visits(tables, clock)` is one Ibis expression over the contract's tables: one row per (location_id, staff_id,
 local_date), staff_id null where no barber is known. A measure is null where the shop's source cannot know it, and zero
 where it could and nothing happened; so sums never turn "unknown" into "nothing".
 
 Written in the subset of Ibis that DuckDB, Polars, PostgreSQL and Spark agree on: count(where=), sum(where=), group_by,
-joins, windows and date.delta(unit="day").
+equality joins, epoch_seconds and date.delta(unit="day").
 """
 
 from dataclasses import dataclass
@@ -34,17 +34,39 @@ class Clock:
     today: date
     history_start: date
 
-    def last_closed_base(self, days: int) -> date:
-        """First day that is too late for retention within `days`: the whole base month must have had its chance."""
-        month = (self.today - timedelta(days=days) + timedelta(days=1)).replace(day=1)
-        return month
+    def too_late(self, days: int) -> date:
+        """The first day whose month has not yet had `days` to return after its end."""
+        return (self.today - timedelta(days=days - 1)).replace(day=1)
+
+
+def from_visits(tables: dict[str, ibis.Table], clock: Clock) -> ibis.Table:
+    """The rollup of the entry level "visit": KEYS and MEASURES, amounts in minor units, times in minutes.
+
+    `tables`: appointments, services, clients, payments and shifts, the first and the last two with `local_date`.
+    """
+    return daily(tables | {"appointments": followed(tables["appointments"])}, clock)
+
+
+def followed(visits: ibis.Table) -> ibis.Table:
+    """Each appointment with what came after it, for its client: the only windows of the house.
+
+    next_booked [UTC]: when the earliest-made of the client's later bookings was made. Of completed visits of known
+    clients also nth [0 = first ever], next_date [local date of the next completed visit].
+    """
+    later = ibis.window(group_by="client_id", order_by=["start", "appointment_id"], rows=(1, None))
+    rows = visits.mutate(next_booked=visits.booked_at.min().over(later))
+    done = visits.filter((visits.status == "completed") & visits.client_id.notnull())
+    order = ibis.window(group_by="client_id", order_by=["start", "appointment_id"])
+    done = done.select(
+        visit_id=done.appointment_id,
+        nth=ibis.row_number().over(order),
+        next_date=done.local_date.lead().over(order),
+    )
+    return rows.left_join(done, rows.appointment_id == done.visit_id).drop("visit_id")
 
 
 def daily(tables: dict[str, ibis.Table], clock: Clock) -> ibis.Table:
-    """The rollup: KEYS and MEASURES, from `appointments`, `services`, `clients`, `payments` and `shifts`.
-
-    The first, fourth and fifth carry `local_date`. Amounts are minor units, times are minutes.
-    """
+    """The rollup from tables whose appointments are `followed`; no windows here, so that every engine can check it."""
     parts = [
         (_visits(tables, clock), VISIT_MEASURES),
         (_takings(tables["payments"]), PAYMENT_MEASURES),
@@ -52,7 +74,7 @@ def daily(tables: dict[str, ibis.Table], clock: Clock) -> ibis.Table:
     ]
     known = [part.select("location_id").distinct() for part, _m in parts]
     rows = ibis.union(*(_widened(part, measures) for part, measures in parts))
-    rows = rows.group_by(KEYS).aggregate(**{m: rows[m].sum() for m in MEASURES}, unclear=rows.unclear.sum())
+    rows = rows.group_by(KEYS).aggregate(**{m: rows[m].sum().cast("int64") for m in MEASURES}, unclear=rows.unclear.sum())
     for shops, (_part, measures) in zip(known, parts, strict=True):
         rows = _zero_where_known(rows, shops, measures)
     told_from = ibis.literal(clock.history_start + timedelta(days=NEW_CLIENT_HISTORY))
@@ -78,30 +100,23 @@ def _zero_where_known(rows: ibis.Table, shops: ibis.Table, measures: tuple[str, 
 
 def _visits(tables: dict[str, ibis.Table], clock: Clock) -> ibis.Table:
     rows = _with_minutes(tables["appointments"], tables["services"])
-    rows = _with_next_booking(rows, clock)
-    base = rows.group_by(KEYS).aggregate(
-        bookings=rows.count().cast("int64"),
+    rows = _with_rebooking(rows, clock)
+    rows = _with_return(rows, tables["clients"], clock)
+    return rows.group_by(KEYS).aggregate(
+        bookings=rows.count(),
         completed=rows.count(where=rows.status == "completed"),
         no_shows=rows.count(where=rows.status == "no_show"),
         cancellations=rows.count(where=rows.status == "cancelled"),
-        booked_min=rows.minutes.sum(where=rows.occupies),
+        booked_min=rows.minutes.sum(where=rows.occupies).cast("int64"),
         unclear=rows.count(where=rows.occupies & rows.minutes.isnull()),
+        new_clients=rows.count(where=rows.is_new),
         rebook_base=rows.count(where=rows.may_rebook),
         rebooked=rows.count(where=rows.may_rebook & rows.rebooked),
         prebooked=rows.count(where=rows.may_rebook & rows.prebooked),
-    )
-    returns = _returns(tables["appointments"], tables["clients"], clock)
-    joined = base.left_join(
-        returns,
-        [
-            base.location_id == returns.location_id,
-            base.staff_id.fill_null("") == returns.staff_id.fill_null(""),
-            base.local_date == returns.local_date,
-        ],
-    )
-    return joined.select(
-        *(base[name] for name in base.columns),
-        **{m: returns[m] for m in VISIT_MEASURES if m not in base.columns},
+        base_42=rows.count(where=rows.in_base_42),
+        retained_42=rows.count(where=rows.in_base_42 & (rows.gap_days <= 42)),
+        base_90=rows.count(where=rows.in_base_90),
+        retained_90=rows.count(where=rows.in_base_90 & (rows.gap_days <= 90)),
     )
 
 
@@ -116,38 +131,31 @@ def _with_minutes(visits: ibis.Table, services: ibis.Table) -> ibis.Table:
     ).drop("menu_id", "buffer_min")
 
 
-def _with_next_booking(visits: ibis.Table, clock: Clock) -> ibis.Table:
+def _with_rebooking(visits: ibis.Table, clock: Clock) -> ibis.Table:
     """For each completed visit: had the client another booking by 24 hours after it, or already before it?"""
-    later = ibis.window(group_by="client_id", order_by=["start", "appointment_id"], rows=(1, None))
-    end = visits.start + ibis.interval(minutes=1) * visits.duration_min.fill_null(0)
-    rows = visits.mutate(next_booked=visits.booked_at.min().over(later), until=end + ibis.interval(hours=REBOOK_HOURS))
+    minutes = visits.duration_min.fill_null(0) + REBOOK_HOURS * 60
+    rows = visits.mutate(until=visits.start.epoch_seconds() + minutes * 60)
     told = (rows.status == "completed") & rows.client_id.notnull() & rows.booked_at.notnull()
     return rows.mutate(
-        may_rebook=told & (rows.until <= ibis.literal(clock.as_of)),
-        rebooked=(rows.next_booked <= rows.until).fill_null(False),
-        prebooked=(rows.next_booked < rows.start).fill_null(False),
+        may_rebook=told & (rows.until <= int(clock.as_of.timestamp())),
+        rebooked=rows.next_booked.epoch_seconds() <= rows.until,
+        prebooked=rows.next_booked < rows.start,
     )
 
 
-def _returns(visits: ibis.Table, clients: ibis.Table, clock: Clock) -> ibis.Table:
-    """New clients, and who came back within 42 and 90 days of their last visit of a month.
+def _with_return(visits: ibis.Table, clients: ibis.Table, clock: Clock) -> ibis.Table:
+    """For each completed visit of a known client: is it their first ever, and when did they come back?
 
-    Counted once per client and month, at the shop and barber of that visit; a return to any shop counts. Only months
-    whose every visit has had its full time to return are counted, else those who stay away would be counted first.
+    Retention counts a client once per month, at the shop and barber of their last visit in it; a return to any shop
+    counts. Only months whose every visit has had its full time to return count, else those who stay away come first.
     """
-    done = visits.filter((visits.status == "completed") & visits.client_id.notnull())
-    order = ibis.window(group_by="client_id", order_by=["start", "appointment_id"])
-    done = done.mutate(visit=ibis.row_number().over(order), next_date=done.local_date.lead().over(order))
     old = clients.filter(clients.first_seen_on < ibis.literal(clock.history_start)).select(old_id=_.client_id)
-    done = done.left_join(old, done.client_id == old.old_id)
-    last = done.next_date.isnull() | (done.next_date.truncate("M") > done.local_date.truncate("M"))
-    gap = done.next_date.delta(done.local_date, unit="day")
-    measures = {"new_clients": done.count(where=(done.visit == 0) & done.old_id.isnull())}
-    for days in (42, 90):
-        base = last & (done.local_date < ibis.literal(clock.last_closed_base(days)))
-        measures[f"base_{days}"] = done.count(where=base)
-        measures[f"retained_{days}"] = done.count(where=base & (gap <= days).fill_null(False))
-    return done.group_by(KEYS).aggregate(**measures)
+    rows = visits.left_join(old, visits.client_id == old.old_id)
+    same_month = rows.next_date.truncate("M") == rows.local_date.truncate("M")
+    last_of_month = rows.nth.notnull() & ~same_month.fill_null(False)
+    bases = {f"in_base_{d}": last_of_month & (rows.local_date < ibis.literal(clock.too_late(d))) for d in (42, 90)}
+    gap = rows.next_date.delta(rows.local_date, unit="day")
+    return rows.mutate(is_new=(rows.nth == 0) & rows.old_id.isnull(), gap_days=gap, **bases)
 
 
 def _takings(payments: ibis.Table) -> ibis.Table:
@@ -166,13 +174,16 @@ def _floor_time(shifts: ibis.Table) -> ibis.Table:
     """Minutes on the floor: available shifts less the barber's time off and closures inside them."""
     on = shifts.filter(shifts.kind == "available").select(*KEYS, "start", "end")
     off = shifts.filter(shifts.kind != "available").select(who=_.staff_id, off_start=_.start, off_end=_.end)
-    both = on.inner_join(off, [on.staff_id == off.who, on.start < off.off_end, off.off_start < on.end])
-    lost = both.mutate(
-        minutes=-ibis.least(both.end, both.off_end).delta(ibis.greatest(both.start, both.off_start), unit="minute")
-    ).select(*KEYS, "minutes")
-    worked = on.mutate(minutes=on.end.delta(on.start, unit="minute")).select(*KEYS, "minutes")
+    both = on.inner_join(off, on.staff_id == off.who).filter((_.start < _.off_end) & (_.off_start < _.end))
+    shared = _minutes(ibis.greatest(both.start, both.off_start), ibis.least(both.end, both.off_end))
+    lost = both.mutate(minutes=-shared).select(*KEYS, "minutes")
+    worked = on.mutate(minutes=_minutes(on.start, on.end)).select(*KEYS, "minutes")
     rows = ibis.union(worked, lost)
     return rows.group_by(KEYS).aggregate(available_min=rows.minutes.sum().cast("int64"))
+
+
+def _minutes(start: ibis.Value, end: ibis.Value) -> ibis.Value:
+    return ((end.epoch_seconds() - start.epoch_seconds()) / 60).cast("int64")
 
 
 def from_days(days: ibis.Table) -> ibis.Table:

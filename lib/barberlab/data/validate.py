@@ -33,7 +33,9 @@ _TYPE_RULE = {
     "money": "is a whole number of minor units",
     "number": "is a finite number",
     "day": "is a date",
+    "instant": "is a moment with its zone, such as 2025-06-30T18:00Z",
 }
+_WITH_ZONE = r"\d\d:\d\d.*(Z|[+-]\d\d(:?\d\d)?)$"  # text without a zone could be any moment of a day
 _FREE_TEXT = {"name", "requirement", "evidence_ref", "plan", "campaign_type", "owner"}
 
 
@@ -95,7 +97,7 @@ def _check_columns(con, table: Table, mapped: str, have: dict[str, str]) -> list
 
 
 def _check_zoned(con, table: Table, mapped: str, name: str, kind: str) -> None:
-    if kind == "TIMESTAMP WITH TIME ZONE":
+    if kind in ("TIMESTAMP WITH TIME ZONE", "VARCHAR"):
         return
     if con.sql(f'SELECT count("{name}") FROM "{mapped}"').fetchall()[0][0]:
         raise BadInput(
@@ -115,6 +117,8 @@ def _typed(kind: str, column: str | None) -> str:
         return f"CASE WHEN TRY_CAST({words} AS DECIMAL(30, 6)) % 1 = 0 THEN TRY_CAST(TRY_CAST({words} AS DECIMAL(30, 6)) AS BIGINT) END"
     if kind == "number":
         return f"CASE WHEN isfinite(TRY_CAST({words} AS DOUBLE)) THEN TRY_CAST({words} AS DOUBLE) END"
+    if kind == "instant":
+        return f"CASE WHEN regexp_matches({words}, '{_WITH_ZONE}') THEN TRY_CAST({words} AS TIMESTAMPTZ) END"
     return f'TRY_CAST("{column}" AS {SQL_TYPE[kind]})'
 
 

@@ -123,7 +123,7 @@ class Warehouse:
             rows = rollup.from_days(self._ibis.table(self._then("location_day")))
         else:
             names = ("appointments", "services", "clients", "payments", "shifts")
-            rows = rollup.daily({name: self._ibis.table(self._then(name)) for name in names}, self.clock)
+            rows = rollup.from_visits({name: self._ibis.table(self._then(name)) for name in names}, self.clock)
         self._con.execute(f'CREATE TABLE "daily then" AS {ibis.to_sql(rows, dialect="duckdb")}')
         self._views.add("daily then")
         return "daily then"

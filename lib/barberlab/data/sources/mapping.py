@@ -1,6 +1,7 @@
 """What does a mapping file say? Which files an export has, what the network's facts are, and a SELECT per table."""
 
 import hashlib
+import re
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -35,10 +36,13 @@ class Facts(_Closed):
 
 
 class File(_Closed):
-    """One kind of file in the export: whichever files match `pattern` become one SQL table."""
+    """One kind of file in the export: whichever files match `pattern` become one SQL table.
+
+    Without `format` the file's ending says it. Without an `optional` file, the tables selected from it are not there.
+    """
 
     pattern: str
-    format: Literal["csv", "parquet", "excel", "json"] = "csv"
+    format: Literal["csv", "parquet", "excel", "json"] | None = None
     optional: bool = False
     sheet: str | None = None
     delimiter: str | None = None
@@ -56,9 +60,10 @@ class Mapping(_Closed):
     tables: dict[str, str | None]
     fingerprint: str = ""
 
-    def select(self, table: str) -> str | None:
-        """The SELECT of one contract table; None where the source has no such rows."""
-        return self.tables.get(table)
+    def select(self, table: str, absent: set[str] = frozenset()) -> str | None:
+        """The SELECT of one contract table; None where the source has no such rows, or its file is `absent`."""
+        sql = self.tables.get(table)
+        return None if sql is None or absent & set(re.findall(r"\w+", sql)) else sql
 
 
 def load(path: Path) -> Mapping:
@@ -111,6 +116,18 @@ def _check_tables(path: Path, mapping: Mapping) -> None:
             f"{path.name}: level {mapping.level!r} needs a SELECT for {', '.join(missing)} "
             "(or an explicit null where the source has no such rows)"
         )
+
+
+_ENDINGS = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet", ".json": "json", ".jsonl": "json"}
+_ENDINGS |= dict.fromkeys((".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"), "excel")
+
+
+def format_of(file: File, path: Path) -> str:
+    """csv, parquet, excel or json; raises BadInput where neither the mapping nor the ending tells."""
+    found = file.format or _ENDINGS.get(path.suffix.lower())
+    if found is None:
+        raise BadInput(f"{path.name}: its ending tells no format; say `format:` in the mapping (csv, parquet, excel, json)")
+    return found
 
 
 def match(mapping: Mapping, files: list[Path]) -> dict[str, list[Path]]:

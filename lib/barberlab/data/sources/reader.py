@@ -14,7 +14,7 @@ import duckdb
 import pyarrow as pa
 from python_calamine import CalamineWorkbook
 
-from barberlab.data.sources.mapping import File, Mapping, match
+from barberlab.data.sources.mapping import File, Mapping, format_of, match
 from barberlab.errors import BadInput
 from barberlab.personal import mask
 
@@ -25,7 +25,7 @@ _READERS = {"csv": "read_csv", "parquet": "read_parquet", "json": "read_json"}
 def opened(mapping: Mapping, files: list[Path], scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A locked connection that holds the mapping's files as tables. `scratch` takes what does not fit in memory."""
     found = match(mapping, files)
-    sheets = {p: _sheet(p, mapping.files[name]) for name, ps in found.items() for p in ps if _is_excel(mapping, name)}
+    sheets = {path: _sheet(path, mapping.files[name]) for name, path in _excel(mapping, found)}
     con = duckdb.connect()
     try:
         _lock(con, [p for ps in found.values() for p in ps], scratch)
@@ -36,8 +36,14 @@ def opened(mapping: Mapping, files: list[Path], scratch: Path) -> Iterator[duckd
         con.close()
 
 
-def _is_excel(mapping: Mapping, name: str) -> bool:
-    return mapping.files[name].format == "excel"
+def _excel(mapping: Mapping, found: dict[str, list[Path]]) -> list[tuple[str, Path]]:
+    pairs = [(name, path) for name, paths in found.items() for path in paths]
+    return [(name, path) for name, path in pairs if format_of(mapping.files[name], path) == "excel"]
+
+
+def absent(mapping: Mapping, files: list[Path]) -> set[str]:
+    """Names of the mapping's optional files that were not given."""
+    return {name for name, paths in match(mapping, files).items() if not paths}
 
 
 def _lock(con: duckdb.DuckDBPyConnection, paths: list[Path], scratch: Path) -> None:
@@ -65,17 +71,16 @@ def _one(con, path: Path, file: File, sheets: dict[Path, pa.Table]) -> str:
         reader = f'"sheet of {path.name}"'
         con.register(reader.strip('"'), sheets[path])
     else:
-        reader = f"{_READERS[file.format]}({_quoted(str(path))}{_options(file)})"
+        kind = format_of(file, path)
+        reader = f"{_READERS[kind]}({_quoted(str(path))}{_options(file) if kind == 'csv' else ''})"
     try:
         con.execute(f"SELECT count(*) FROM {reader}")
     except duckdb.Error as error:
-        raise BadInput(f"{path.name}: cannot be read as {file.format}: {said(error)}") from None
+        raise BadInput(f"{path.name}: cannot be read as {format_of(file, path)}: {said(error)}") from None
     return f"SELECT *, {_quoted(path.name)} AS source_file, row_number() OVER () AS source_row FROM {reader}"
 
 
 def _options(file: File) -> str:
-    if file.format != "csv":
-        return ""
     chosen = {"delim": file.delimiter, "encoding": file.encoding}
     given = "".join(f", {key} = {_quoted(value)}" for key, value in chosen.items() if value)
     return f", header = true, all_varchar = true, null_padding = false{given}"
