@@ -66,7 +66,8 @@ def _coded(frame: pd.DataFrame) -> pd.DataFrame:
 def _appointments() -> pd.DataFrame:
     return (
         _table(
-            "appointment_id location_id staff_id client_id service_id booked_at start duration_min status cancelled_at price_cents",
+            "appointment_id location_id staff_id client_id service_id booked_at start duration_min status cancelled_at "
+            "price_cents",
             "a1  ny ann c1 cut   2024-05-30T15:00Z 2024-06-03T14:00Z 30 completed - 2500",
             "a2  ny ann c1 cut   2025-04-01T15:00Z 2025-04-10T14:00Z 30 completed - 3000",
             "a3  ny ann c2 cut   2025-04-10T15:00Z 2025-04-11T14:00Z 30 completed - 3000",
@@ -85,7 +86,8 @@ def _appointments() -> pd.DataFrame:
 
 def _payments() -> pd.DataFrame:
     frame = _table(
-        "payment_id location_id staff_id appointment_id kind gross_cents discount_cents tax_cents tip_cents refund_cents status paid_at",
+        "payment_id location_id staff_id appointment_id kind gross_cents discount_cents tax_cents tip_cents "
+        "refund_cents status paid_at",
         "p1  ny ann a1  service 2500 0   0   0   0    completed 2024-06-03T14:35Z",
         "p2  ny ann a2  service 3000 0   0   0   0    completed 2025-04-10T14:35Z",
         "p3  ny ann a3  service 3000 500 0   0   0    completed 2025-04-11T14:35Z",
@@ -101,7 +103,7 @@ def _payments() -> pd.DataFrame:
 
 
 def _shifts() -> pd.DataFrame:
-    """April: 1,620 minutes in New York, an hour off taken away; 480 in Los Angeles; and a shift over the March change."""
+    """April: 1,620 minutes in New York and an hour off taken away; 480 in Los Angeles. One over the March change."""
     return _table(
         "staff_id location_id start end kind",
         "ann ny 2025-04-10T13:00Z 2025-04-10T21:00Z available",

@@ -148,7 +148,7 @@ def _followed(visits: pd.DataFrame) -> pd.DataFrame:
 
 
 def test_what_follows_a_visit_is_what_a_plain_loop_finds(lab):
-    """Ibis has no windows on Polars, so the one function that uses them is checked against the words of its docstring."""
+    """Ibis has no windows on Polars, so the one function that uses them is checked against its words."""
     visits = _followed(lab.table("appointments")).sort_values("start")
     for _, visit in visits[visits["client_id"].notna()].iterrows():
         later = visits[(visits["client_id"] == visit["client_id"]) & (visits["start"] > visit["start"])]
@@ -176,4 +176,4 @@ def _plain(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _sorted(rows, keys: list[str]) -> pd.DataFrame:
     frame = rows.to_pandas()
-    return frame.astype({k: "str" for k in keys}).sort_values(keys).reset_index(drop=True)
+    return frame.astype(dict.fromkeys(keys, "str")).sort_values(keys).reset_index(drop=True)

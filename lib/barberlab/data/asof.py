@@ -1,14 +1,16 @@
 """What was known on an earlier day? Each table as it stood then, so that a back-test sees nothing later.
 
-SQL over a table, given `$moment` (UTC) and `$today` (local date). Two things cannot be read back: when a refund was given
-(the contract does not date it: a refunded payment is refunded from the start) and how a roster stood before it was
-worked (shifts are shown only up to the moment).
+SQL over a table, given `$moment` (UTC) and `$today` (local date). Two things cannot be read back: when a refund was
+given (the contract does not date it: a refunded payment is refunded from the start) and how a roster stood before it
+was worked (shifts are shown only up to the moment).
 """
 
-# A visit not yet due is booked, or cancelled if its cancellation was known; a booking without a time is known from its start.
+# A visit not yet due is booked, or cancelled if that was known; a booking without a time is known from its start. One
+# struck off after its day had passed was, until then, without an outcome.
 _APPOINTMENTS = """
 SELECT * REPLACE (
-    CASE WHEN cancelled_at <= $moment THEN 'cancelled' WHEN start >= $moment THEN 'booked' ELSE status END AS status,
+    CASE WHEN cancelled_at <= $moment THEN 'cancelled' WHEN start >= $moment THEN 'booked'
+         WHEN cancelled_at > $moment THEN 'unresolved' ELSE status END AS status,
     CASE WHEN cancelled_at <= $moment THEN cancelled_at END AS cancelled_at,
     status_inferred AND start < $moment AS status_inferred)
 FROM {rows} WHERE coalesce(booked_at, start) < $moment

@@ -18,6 +18,7 @@ from barberlab.data.versions import Version
 
 SMALL_NETWORK = 20  # under this many shops a year is one file; above, the newest year has a file a month
 ROW_GROUP = 122_880
+_WIDENED = {"int64": "BIGINT", "float64": "DOUBLE"}
 DATED = {"appointments": "start", "payments": "paid_at", "shifts": "start"}  # what gives each its local day
 _OWN = {
     "staff_names": {"staff_id": "text", "display_name": "text"},
@@ -65,7 +66,7 @@ def _nothing(kinds: dict[str, str]) -> str:
 
 
 def no_rows(name: str) -> str:
-    """A SELECT with a table's columns and types, and nothing in it; dated tables have `local_date` as they do on disk."""
+    """A SELECT with a table's columns and types, and nothing in it; dated tables have `local_date`, as on disk."""
     kinds = {c: TABLES[name].kind(c) for c in TABLES[name].columns} if name in TABLES else _OWN[name]
     return _nothing(kinds | ({"local_date": "day"} if name in DATED else {}))
 
@@ -123,7 +124,14 @@ def roll_up(con: duckdb.DuckDBPyConnection, level: str, at: rollup.Clock) -> Non
     else:
         names = ("appointments", "services", "clients", "payments", "shifts")
         rows = rollup.from_visits({name: tables.table(name) for name in names}, at)
-    con.execute(f"CREATE TABLE daily AS {ibis.to_sql(rows, dialect='duckdb')}")
+    con.execute(f"CREATE TABLE daily AS {sql(rows)}")
+
+
+def sql(expression: ibis.Table) -> str:
+    """DuckDB's SQL of an Ibis table, in the types that Ibis promises: DuckDB itself widens each sum to 128 bits."""
+    types = {name: _WIDENED.get(str(kind)) for name, kind in expression.schema().items()}
+    columns = (f'CAST("{name}" AS {kind}) AS "{name}"' if kind else f'"{name}"' for name, kind in types.items())
+    return f"SELECT {', '.join(columns)} FROM ({ibis.to_sql(expression, dialect='duckdb')})"
 
 
 def write(con: duckdb.DuckDBPyConnection, staged: Path) -> dict[str, dict[str, Any]]:
@@ -155,13 +163,13 @@ def _partitions(con, name: str, shops: int) -> list[tuple[str, str]]:
 
 def _write_part(con, name: str, folder: str, where: str, staged: Path) -> dict[str, Any]:
     columns = con.table(name).columns
-    order = [c for c in ("location_id", "staff_id", "local_date", "start", "paid_at") if c in columns]
-    order += [c for c in (TABLES[name].key if name in TABLES else ()) if c not in order]
+    first = [c for c in ("location_id", "staff_id", "local_date", "start", "paid_at") if c in columns]
+    order = [f'"{c}"' for c in [*first, *(c for c in columns if c not in first)]]  # every column: the same bytes always
     target = staged / "tables" / name / folder
     target.mkdir(parents=True)
     draft = target / "draft.parquet"
     con.execute(
-        f'COPY (SELECT * FROM "{name}" WHERE {where} ORDER BY {", ".join(f"{chr(34)}{c}{chr(34)}" for c in order) or "1"}) '
+        f'COPY (SELECT * FROM "{name}" WHERE {where} ORDER BY {", ".join(order)}) '
         f"TO '{draft}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP})"
     )
     digest = files.sha256(draft)

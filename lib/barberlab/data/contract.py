@@ -1,8 +1,8 @@
 """What does a network hand over? Every table, column, unit and rule, in one place.
 
-A pandera schema per table is the rule table: ingest validates by it, `data/README.md` is tested against it. Conventions:
-one network per extract; ids are opaque text; money is Int64 in minor units of the network's currency; an instant is UTC,
-and local time is derived from the location's zone; a null means unknown, never zero, and switches off what needs it.
+A pandera schema per table is the rule table: ingest validates by it, `data/README.md` is tested against it. One
+network per extract; ids are opaque text; money is Int64 in minor units of the network's currency; an instant is UTC,
+local time is derived from the location's zone; a null means unknown, never zero, and switches off what needs it.
 
 The frames validated here also carry `as_of` (UTC), so that rules about the future can be written as row rules.
 """
@@ -22,9 +22,9 @@ ZONES = frozenset(available_timezones())
 class Table:
     """One table of the contract.
 
-    `key` identifies a row; `at` is the column that dates it (and partitions it on disk); `level` says who must bring it:
-    "visit" and "day" are the two entry levels, "both", or "optional"; `overlap` is None or (who, start, end, only): rows
-    of the same `who` must not overlap in time, looked at only where the SQL condition `only` holds.
+    `key` identifies a row; `level` says who must bring it: "visit" and "day" are the two entry levels, "both", or
+    "optional"; each of `overlaps` is (who, start, end, only): rows of the same `who` must not overlap in time, looked
+    at only where the SQL condition `only` holds.
     """
 
     number: int
@@ -34,7 +34,6 @@ class Table:
     columns: dict[str, pa.Column]
     rules: tuple[pa.Check, ...] = ()
     level: str = "optional"
-    at: str | None = None
     overlaps: tuple[tuple[tuple[str, ...], str, str, str], ...] = ()
     schema: pa.DataFrameSchema = field(init=False)
 
@@ -272,7 +271,6 @@ def _appointments() -> Table:
         "every booking and walk-in, whatever became of it",
         key=("appointment_id",),
         level="visit",
-        at="start",
         columns=_NETWORK
         | {
             "appointment_id": text(),
@@ -314,7 +312,6 @@ def _payments() -> Table:
         "money taken, per line; dated by the visit it pays for, else by itself",
         key=("payment_id",),
         level="visit",
-        at="paid_at",
         columns=_NETWORK
         | {
             "payment_id": text(),
@@ -352,7 +349,6 @@ def _shifts() -> Table:
         "when barbers were on the floor, off, or the shop was closed",
         key=("staff_id", "location_id", "start", "kind"),
         level="visit",
-        at="start",
         columns=_NETWORK
         | {
             "staff_id": text("pseudonym"),
@@ -379,7 +375,6 @@ def _location_day() -> Table:
         "entry level for large networks: one row per shop and local day",
         key=("location_id", "local_date"),
         level="day",
-        at="local_date",
         columns=_NETWORK
         | {"location_id": text(), "local_date": day()}
         | {name: count(null=True) for name in measures}
@@ -408,7 +403,6 @@ def _reviews() -> Table:
         "reviews",
         "stars given by clients",
         key=("review_id",),
-        at="created_at",
         columns=_NETWORK
         | {"review_id": text(), "location_id": text(), "staff_id": text("pseudonym", null=True)}
         | {"rating": number(1, 5, about="stars"), "created_at": instant()},
@@ -457,7 +451,6 @@ def _contacts() -> Table:
         "contacts",
         "messages sent to clients, with hold-outs",
         key=("client_id", "campaign_type", "sent_at"),
-        at="sent_at",
         columns=_NETWORK
         | {"client_id": text("pseudonym"), "channel": text(), "campaign_type": text(), "sent_at": instant()}
         | {"is_holdout": flag(), "cost_cents": money(null=True)},

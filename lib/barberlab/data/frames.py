@@ -1,4 +1,4 @@
-"""Arrow tables to tidy pandas frames: one set of types everywhere (Int64, boolean, str, UTC instants, naive local days)."""
+"""Arrow to tidy pandas: one set of types everywhere (Int64, boolean, str, UTC instants, local days at midnight)."""
 
 import pandas as pd
 import pyarrow as pa

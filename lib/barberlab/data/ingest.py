@@ -1,4 +1,4 @@
-"""How does an export become a data version? Map, pseudonymise, check, quarantine, merge, measure, publish: all or nothing.
+"""How does an export become a data version? Map, pseudonymise, check, merge, measure, publish: all or nothing.
 
 Whatever goes wrong before the last step leaves the network as it was. The same files through the same mapping, with
 the same rules, change nothing.
@@ -177,8 +177,9 @@ def _as_of(con, mapping: Mapping, asked: dict[str, Any], said: str | None, mappe
 
 def _last_visit(mapped: dict[str, str], level: str) -> str:
     if level == "day":
-        return f"SELECT max(local_date)::DATE FROM {mapped['location_day']}"
-    return f"SELECT max(start AT TIME ZONE $timezone)::DATE FROM {mapped['appointments']} WHERE status = 'completed'"
+        return f"SELECT max(TRY_CAST(local_date AS DATE)) FROM {mapped['location_day']}"
+    local = "CAST(TRY_CAST(start AS TIMESTAMPTZ) AT TIME ZONE $timezone AS DATE)"
+    return f"SELECT max({local}) FROM {mapped['appointments']} WHERE status = 'completed'"
 
 
 def _network_row(network: str, facts: Facts) -> pa.Table:
@@ -198,9 +199,10 @@ def _refuse_hopeless(checked: list[Checked], staged: Path) -> None:
     for table in checked:
         if table.rows and not table.good:
             first = pq.read_table(staged / "bad" / f"{table.table}.parquet").slice(0, 1).to_pylist()[0]
+            broken = f"row {first['source_row']}, {first['column']} = {first['value']!r}, rule: {first['rule']}"
             raise BadInput(
-                f"{table.table}: none of {table.rows:,} rows keeps the contract (first: row {first['source_row']}, "
-                f"{first['column']} = {first['value']!r}, rule: {first['rule']}). Correct the mapping; nothing was changed"
+                f"{table.table}: none of {table.rows:,} rows keeps the contract (first: {broken}); "
+                "nothing was changed. Correct the mapping"
             )
 
 

@@ -88,7 +88,7 @@ class Lab:
             rows = rows.left_join(shops.select("location_id", "region_id"), "location_id")
         until = until or date.fromordinal(self.today.toordinal() + 1)
         rows, keys = metrics.over_time(rows, by, grain, since, until)
-        return found.expression(rows, keys).order_by(keys) if keys else found.expression(rows, keys)
+        return found.expression(rows, keys)
 
     def metrics(self) -> pd.DataFrame:
         """The catalogue: one row per metric with label, unit, definition, null rule, and what it still needs here."""
@@ -115,7 +115,7 @@ class Lab:
         return _with_attrs(pd.DataFrame(rows).set_index("table"), self._attrs())
 
     def quality(self) -> pd.DataFrame:
-        """The data-quality gates of this data version: passed (null: nothing to judge), value, limit, what was counted."""
+        """The data-quality gates of this version: passed (null: nothing to judge), value, limit, what was counted."""
         frame = pd.DataFrame(self._warehouse.version.manifest["quality"])
         frame["passed"] = frame["passed"].astype("boolean")
         return _with_attrs(frame.set_index("gate"), self._attrs())
@@ -176,9 +176,10 @@ def _day(said: str | date | None) -> date | None:
 
 
 def _typed(frame: pd.DataFrame, found: metrics.Metric) -> pd.DataFrame:
-    """Sums are whole numbers with a null of their own; ratios are real."""
-    kind = "Int64" if found.bottom is None else "Float64"
-    return frame.astype({"value": kind})
+    """Sums are whole numbers with a null of their own, ratios are real; rows in the order of their keys."""
+    keys = [column for column in frame if column not in ("value", "numerator", "denominator")]
+    frame = frame.sort_values(keys, ignore_index=True) if keys else frame
+    return frame.astype({"value": "Int64" if found.bottom is None else "Float64"})
 
 
 def _with_attrs(frame: pd.DataFrame, attrs: dict[str, Any]) -> pd.DataFrame:

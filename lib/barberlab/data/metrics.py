@@ -1,4 +1,4 @@
-"""What does each number mean? Every metric of the house, once: an Ibis expression over the daily rollup, with its words.
+"""What does each number mean? Every metric of the house, once: an Ibis expression over the daily rollup, and words.
 
 A metric is a sum, or a ratio of two sums over the rows where both sides are known. So it is the same number at every
 grain, a network's is exactly made of its shops', and no page can define it a second time. Sources of the definitions
@@ -47,12 +47,11 @@ class Metric:
         top = self.top(rows)
         if self.bottom is None:
             unknown = rows.count(where=top.isnull()) > 0
-            total = _total(top)
-            value = ibis.ifelse(unknown, ibis.null("int64"), total)
-            return rows.aggregate(by=keys, value=value, numerator=total, denominator=ibis.null("int64"))
+            value = ibis.ifelse(unknown, ibis.null("int64"), top.sum())
+            return rows.aggregate(by=keys, value=value, numerator=top.sum(), denominator=ibis.null("int64"))
         bottom = self.bottom(rows)
         known = top.notnull() & bottom.notnull()
-        sums = rows.aggregate(by=keys, numerator=_total(top, known), denominator=_total(bottom, known))
+        sums = rows.aggregate(by=keys, numerator=top.sum(where=known), denominator=bottom.sum(where=known))
         ratio = _.numerator.cast("float64") / _.denominator.nullif(0).cast("float64")
         return sums.mutate(value=ratio).select(*keys, "value", "numerator", "denominator")
 
@@ -60,12 +59,6 @@ class Metric:
         """What a network would have to bring for this metric, in the words of a page."""
         absent = [described(table) for table in self.needs if not has(table)]
         return absent[0] if absent else self.else_needs
-
-
-def _total(measure: ibis.Value, where: ibis.Value | None = None) -> ibis.Value:
-    """A sum that stays a whole number where its parts are; engines widen it, each in its own way."""
-    total = measure.sum(where=where)
-    return total.cast("int64") if measure.type().is_integer() else total
 
 
 def _sum(measure: str) -> Callable[[ibis.Table], ibis.Value]:

@@ -7,7 +7,7 @@ from barberlab.errors import BadInput
 
 
 def moment(said: str | date | datetime, zone: str) -> datetime:
-    """The instant (UTC) that `said` means in `zone`: a date is the end of that day, a naive time is the zone's clock."""
+    """The instant (UTC) that `said` means: a date is the end of that day in `zone`, a naive time is its clock."""
     try:
         value = datetime.fromisoformat(said) if isinstance(said, str) else said
     except ValueError:

@@ -117,8 +117,9 @@ def _reconciled(con) -> Gate:
         "WITH asked AS (SELECT location_id, date_trunc('month', local_date) AS month, "
         "sum(price_cents - discount_cents) AS cents FROM appointments "
         "WHERE status = 'completed' AND price_cents IS NOT NULL GROUP BY ALL), "
-        "paid AS (SELECT location_id, date_trunc('month', local_date) AS month, sum(gross_cents - discount_cents) AS cents "
-        "FROM payments WHERE kind = 'service' AND status IN ('completed', 'refunded', 'partially_refunded') GROUP BY ALL) "
+        "paid AS (SELECT location_id, date_trunc('month', local_date) AS month, "
+        "sum(gross_cents - discount_cents) AS cents FROM payments WHERE kind = 'service' "
+        "AND status IN ('completed', 'refunded', 'partially_refunded') GROUP BY ALL) "
         "SELECT count(*) FILTER (abs(coalesce(paid.cents, 0) - asked.cents) > 0.01 * asked.cents), count(*) "
         "FROM asked LEFT JOIN paid USING (location_id, month) WHERE asked.cents > 0",
     )
@@ -130,7 +131,8 @@ def _month_gaps(con, as_of: datetime) -> Gate:
     hits, total = _row(
         con,
         "WITH seen AS (SELECT DISTINCT location_id, year(local_date) * 12 + month(local_date) AS month FROM daily), "
-        "spans AS (SELECT location_id, max(month) - min(month) + 1 AS months, count(*) AS present FROM seen GROUP BY ALL) "
+        "spans AS (SELECT location_id, max(month) - min(month) + 1 AS months, count(*) AS present "
+        "FROM seen GROUP BY ALL) "
         "SELECT coalesce(sum(months - present), 0)::BIGINT, coalesce(sum(months), 0)::BIGINT FROM spans",
     )
     return _share("DQ-5", "no month is missing inside a shop's history", 0.0, hits, total, "shop-months")
@@ -141,7 +143,8 @@ def _unassigned(con) -> Gate:
         con,
         "SELECT count(*) FILTER (NOT EXISTS (SELECT 1 FROM staff_assignments s WHERE s.staff_id = a.staff_id AND "
         "s.location_id = a.location_id AND s.valid_from <= a.local_date AND "
-        "(s.valid_to IS NULL OR a.local_date < s.valid_to))), count(*) FROM appointments a WHERE a.staff_id IS NOT NULL",
+        "(s.valid_to IS NULL OR a.local_date < s.valid_to))), count(*) "
+        "FROM appointments a WHERE a.staff_id IS NOT NULL",
     )
     return _share("DQ-6", "visits by a barber not assigned to the shop are at most 1%", 0.01, hits, total, "visits")
 
@@ -169,7 +172,8 @@ def _fresh(con, as_of: datetime) -> Gate:
     """Level "day" knows the day only, so a visit counts from the end of its day."""
     last = _row(
         con,
-        "SELECT max(seconds) FROM (SELECT epoch(max(start)) AS seconds FROM appointments WHERE status = 'completed' UNION ALL "
+        "SELECT max(seconds) FROM (SELECT epoch(max(start)) AS seconds FROM appointments "
+        "WHERE status = 'completed' UNION ALL "
         "SELECT epoch(CAST(max(local_date) + 1 AS TIMESTAMPTZ)) FROM location_day)",
     )[0]
     words = "the newest visit is at most 48 hours before the data's own date"

@@ -74,7 +74,7 @@ def daily(tables: dict[str, ibis.Table], clock: Clock) -> ibis.Table:
     ]
     known = [part.select("location_id").distinct() for part, _m in parts]
     rows = ibis.union(*(_widened(part, measures) for part, measures in parts))
-    rows = rows.group_by(KEYS).aggregate(**{m: rows[m].sum().cast("int64") for m in MEASURES}, unclear=rows.unclear.sum())
+    rows = rows.group_by(KEYS).aggregate(**{m: rows[m].sum() for m in MEASURES}, unclear=rows.unclear.sum())
     for shops, (_part, measures) in zip(known, parts, strict=True):
         rows = _zero_where_known(rows, shops, measures)
     told_from = ibis.literal(clock.history_start + timedelta(days=NEW_CLIENT_HISTORY))
@@ -107,7 +107,7 @@ def _visits(tables: dict[str, ibis.Table], clock: Clock) -> ibis.Table:
         completed=rows.count(where=rows.status == "completed"),
         no_shows=rows.count(where=rows.status == "no_show"),
         cancellations=rows.count(where=rows.status == "cancelled"),
-        booked_min=rows.minutes.sum(where=rows.occupies).cast("int64"),
+        booked_min=rows.minutes.sum(where=rows.occupies),
         unclear=rows.count(where=rows.occupies & rows.minutes.isnull()),
         new_clients=rows.count(where=rows.is_new),
         rebook_base=rows.count(where=rows.may_rebook),
@@ -159,14 +159,14 @@ def _with_return(visits: ibis.Table, clients: ibis.Table, clock: Clock) -> ibis.
 
 
 def _takings(payments: ibis.Table) -> ibis.Table:
-    """Money by the day of the service it paid for: without tax and tips, gift cards when redeemed, refunds taken off."""
+    """Money by the day of the service it paid for: no tax, no tips, gift cards when redeemed, refunds taken off."""
     counted = payments.filter(payments.status.isin(["completed", "partially_refunded", "refunded"]))
     net = counted.gross_cents - counted.discount_cents - counted.refund_cents
     counted = counted.mutate(net=net)
     return counted.group_by(KEYS).aggregate(
-        net_service_cents=counted.net.sum(where=counted.kind == "service").fill_null(0).cast("int64"),
-        net_retail_cents=counted.net.sum(where=counted.kind == "retail").fill_null(0).cast("int64"),
-        tips_cents=counted.tip_cents.sum().cast("int64"),
+        net_service_cents=counted.net.sum(where=counted.kind == "service").fill_null(0),
+        net_retail_cents=counted.net.sum(where=counted.kind == "retail").fill_null(0),
+        tips_cents=counted.tip_cents.sum(),
     )
 
 
@@ -179,7 +179,7 @@ def _floor_time(shifts: ibis.Table) -> ibis.Table:
     lost = both.mutate(minutes=-shared).select(*KEYS, "minutes")
     worked = on.mutate(minutes=_minutes(on.start, on.end)).select(*KEYS, "minutes")
     rows = ibis.union(worked, lost)
-    return rows.group_by(KEYS).aggregate(available_min=rows.minutes.sum().cast("int64"))
+    return rows.group_by(KEYS).aggregate(available_min=rows.minutes.sum())
 
 
 def _minutes(start: ibis.Value, end: ibis.Value) -> ibis.Value:

@@ -1,7 +1,7 @@
 """Which rows of an extract keep the contract? Good rows go on, bad rows go to quarantine with the reason; none is lost.
 
-Rows are checked three times: each value for its type (DuckDB), each row for the contract's rules (pandera, in batches so
-that memory stays bounded), and all rows of a table together for unique keys, overlaps and absurd amounts (DuckDB).
+Rows are checked three times: each value for its type (DuckDB), each row for the contract's rules (pandera, in batches
+so that memory stays bounded), and all rows of a table together for unique keys, overlaps and absurd amounts (DuckDB).
 """
 
 from collections.abc import Iterator
@@ -87,9 +87,9 @@ def _check_columns(con, table: Table, mapped: str, have: dict[str, str]) -> list
     missing = [name for name in table.required() if name not in have]
     if missing:
         raise BadInput(f"{table.name}: the mapping selects no column {missing[0]!r}, which the contract requires")
-    for name in have:
+    for name, kind in have.items():
         if name in table.columns and table.kind(name) == "instant":
-            _check_zoned(con, table, mapped, name, have[name])
+            _check_zoned(con, table, mapped, name, kind)
     extra = sorted(set(have) - set(table.columns) - set(TRACE) - {"display_name"})
     notes = [f"{table.name}: column {name!r} is not in the contract and was left out" for name in extra]
     absent = [name for name in table.columns if name not in have and table.columns[name].nullable]
@@ -114,7 +114,8 @@ def _typed(kind: str, column: str | None) -> str:
     if kind in ("text", "enum"):
         return words
     if kind in ("count", "money"):
-        return f"CASE WHEN TRY_CAST({words} AS DECIMAL(30, 6)) % 1 = 0 THEN TRY_CAST(TRY_CAST({words} AS DECIMAL(30, 6)) AS BIGINT) END"
+        number = f"TRY_CAST({words} AS DECIMAL(30, 6))"
+        return f"CASE WHEN {number} % 1 = 0 THEN TRY_CAST({number} AS BIGINT) END"
     if kind == "number":
         return f"CASE WHEN isfinite(TRY_CAST({words} AS DOUBLE)) THEN TRY_CAST({words} AS DOUBLE) END"
     if kind == "instant":
@@ -247,7 +248,8 @@ def _repeated(table: Table, rows: str) -> str:
 def _overlapping(table: Table, rows: str, overlap) -> str:
     who, start, end, only = overlap
     rule = f"no overlap of {start} to {end} per {', '.join(who)}" + (f" where {only}" if only != "true" else "")
-    before = f'max(coalesce("{end}", \'infinity\')) OVER (PARTITION BY {", ".join(who)} ORDER BY "{start}", "row" ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)'
+    window = f'PARTITION BY {", ".join(who)} ORDER BY "{start}", "row" ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING'
+    before = f"max(coalesce(\"{end}\", 'infinity')) OVER ({window})"
     return f'{_finding(table, start, rule.replace(chr(39), ""))} FROM {rows} WHERE {only} QUALIFY "{start}" < {before}'
 
 
@@ -255,5 +257,6 @@ def _absurd(table: Table, rows: str, column: str, by: str) -> str:
     """DQ-9; a kind with under 30 amounts has no median worth the name."""
     return (
         f"{_finding(table, column, f'at most {OUTLIER} times the median of its {by}')} FROM {rows} WHERE {column} > 0 "
-        f"QUALIFY count(*) OVER (PARTITION BY {by}) >= 30 AND {column} > {OUTLIER} * median({column}) OVER (PARTITION BY {by})"
+        f"WINDOW each AS (PARTITION BY {by}) "
+        f"QUALIFY count(*) OVER each >= 30 AND {column} > {OUTLIER} * median({column}) OVER each"
     )

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from functools import cached_property
 
 import ibis
+import pyarrow as pa
 
 from barberlab.data import asof, build, rollup, versions
 from barberlab.data.contract import TABLES
@@ -30,8 +31,17 @@ _WITHIN = {
     "staff_names": "staff_id IN (SELECT staff_id FROM {staff_assignments} WHERE location_id IN {shops})",
     "price_history": "location_id IS NULL OR location_id IN {shops}",
 } | dict.fromkeys(
-    ("locations", "staff_assignments", "appointments", "payments", "shifts", "location_day")
-    + ("reviews", "costs", "daily"),
+    (
+        "locations",
+        "staff_assignments",
+        "appointments",
+        "payments",
+        "shifts",
+        "location_day",
+        "reviews",
+        "costs",
+        "daily",
+    ),
     "location_id IN {shops}",
 )
 
@@ -86,9 +96,9 @@ class Warehouse:
             raise BadInput(f"there is no table {name!r}; there are {', '.join(TABLES)}, staff_names and daily")
         return self._ibis.table(self._within(name))
 
-    def execute(self, expression: ibis.Expr):
-        """Run an Ibis expression over these tables; gives an Arrow table."""
-        return self._con.sql(ibis.to_sql(expression, dialect="duckdb")).to_arrow_table()
+    def execute(self, expression: ibis.Table) -> pa.Table:
+        """Run an Ibis expression over these tables."""
+        return self._con.sql(build.sql(expression)).to_arrow_table()
 
     def _within(self, name: str) -> str:
         """The view of `name` with the scope's rows only."""
@@ -124,7 +134,7 @@ class Warehouse:
         else:
             names = ("appointments", "services", "clients", "payments", "shifts")
             rows = rollup.from_visits({name: self._ibis.table(self._then(name)) for name in names}, self.clock)
-        self._con.execute(f'CREATE TABLE "daily then" AS {ibis.to_sql(rows, dialect="duckdb")}')
+        self._con.execute(f'CREATE TABLE "daily then" AS {build.sql(rows)}')
         self._views.add("daily then")
         return "daily then"
 

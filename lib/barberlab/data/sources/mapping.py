@@ -126,7 +126,7 @@ def format_of(file: File, path: Path) -> str:
     """csv, parquet, excel or json; raises BadInput where neither the mapping nor the ending tells."""
     found = file.format or _ENDINGS.get(path.suffix.lower())
     if found is None:
-        raise BadInput(f"{path.name}: its ending tells no format; say `format:` in the mapping (csv, parquet, excel, json)")
+        raise BadInput(f"{path.name}: its ending tells no format; the mapping may say csv, parquet, excel or json")
     return found
 
 
