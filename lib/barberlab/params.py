@@ -88,9 +88,10 @@ def load(workspace: Workspace, network: str | None = None) -> Params:
 def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file; raises BadInput where it is not one, or names a key twice."""
     try:
-        text = path.read_text(encoding="utf-8")
-        _refuse_duplicates(yaml.compose(text, Loader=yaml.SafeLoader), path.name)
-        value = yaml.safe_load(text) or {}
+        loader = yaml.SafeLoader(path.read_text(encoding="utf-8"))
+        root = loader.get_single_node()
+        _refuse_duplicates(root, path.name)
+        value = loader.construct_document(root) if root else {}
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"{path.name}: cannot be read: {type(error).__name__}") from None
     except yaml.YAMLError as error:

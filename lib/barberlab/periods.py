@@ -12,7 +12,7 @@ from datetime import date, timedelta
 
 from barberlab.errors import BadInput
 
-YEAR = timedelta(days=364)
+YEAR = timedelta(weeks=52)
 _FORMS = "2025-06, 2025-Q2, 2025, 2025-W23 or 2025-06-01..2025-06-15"
 
 
@@ -48,12 +48,16 @@ class Period:
     @property
     def before(self) -> "Period":
         """The nearest earlier days with the same weekdays: 35 days back for a month, 7 for a week."""
-        return self.shifted(timedelta(days=7 * -(-self.days // 7)))
+        return self.shifted(self._whole_weeks)
 
     @property
     def year_before(self) -> "Period":
-        """The same weekdays 52 weeks earlier."""
-        return self.shifted(YEAR)
+        """The same weekdays 52 weeks earlier; 53 where the period itself is longer than that."""
+        return self.shifted(max(YEAR, self._whole_weeks))
+
+    @property
+    def _whole_weeks(self) -> timedelta:
+        return timedelta(weeks=-(-self.days // 7))
 
 
 def period(said: str, today: date) -> Period:

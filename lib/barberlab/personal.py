@@ -16,7 +16,7 @@ _ANY = f"[{_SPACE}{_HYPHEN}./]"
 _START = rf"(?<![\w.+＋{_HYPHEN}/])(?<!\d[{_SPACE}])"
 _END = rf"(?![\w＋+])(?!{_ANY}\d)"
 
-_EMAIL = r"(?<![\w.+-])[\w.+'%-]{1,64}@(?:[\w-]{1,63}\.)+(?!(?:png|svg|gif|webp|jpe?g)\b)[^\W\d_]{2,24}\b"
+_EMAIL = r"(?<![\w.+-])[\w.+%-][\w.+'%-]{0,63}@(?:[\w-]{1,63}\.)+(?!(?:png|svg|gif|webp|jpe?g)\b)[^\W\d_]{2,24}\b"
 _SECRETS = (
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----",
     r"\b(?:sk|pk|rk)_(?:live|test)_\w{8,}",
@@ -36,7 +36,9 @@ _NATIONAL = (
     # 00 and a country: an id padded with zeros has no spaces in it.
     rf"{_START}00[{_SPACE}]?[1-9]\d{{0,2}}(?:[{_SPACE}]|{_ANY}(?=\d+{_ANY}))\(?\d(?:{_ANY}?\d){{7,12}}{_END}",
     rf"{_START}0[1-9](?P<gap>{_ANY})\d\d(?:(?P=gap)\d\d){{3}}{_END}",
-    rf"{_START}0[1-9]\d{{1,4}}(?:{_WIDE}|[{_SPACE}{_HYPHEN}/])\d{{3,8}}(?:[{_SPACE}{_HYPHEN}]\d{{2,5}})?{_END}",
+    # Three digits behind "69," or "69'" are the rest of a number.
+    rf"{_START}(?:(?<!\d[,'’])0[1-9]\d|0[1-9]\d{{2,4}})(?:{_WIDE}|[{_SPACE}{_HYPHEN}/])\d{{3,8}}"
+    rf"(?:[{_SPACE}{_HYPHEN}]\d{{2,5}})?{_END}",
     rf"{_START}\(0[1-9]\d{{0,4}}\)[{_SPACE}]?\d{{3,8}}(?:[{_SPACE}{_HYPHEN}]\d{{2,5}})?{_END}",
     rf"{_START}(?:1[{_SPACE}{_HYPHEN}.])?\(\d{{3}}\)[{_SPACE}]?\d{{3}}{_ANY}\d{{4}}{_END}",
     rf"{_START}(?:1[{_HYPHEN}.])?[2-9]\d\d(?P<dash>[{_HYPHEN}.])\d{{3}}(?P=dash)\d{{4}}{_END}",

@@ -165,7 +165,7 @@ def _on_engine(engine: str, tables: dict[str, pd.DataFrame]) -> dict[str, pd.Dat
     found = {"daily": _sorted(rows, list(rollup.KEYS))}
     for metric in metrics.METRICS.values():
         over, keys = metrics.over_time(ibis.memtable(rows), "shop", "month", None, None)
-        found[metric.name] = _sorted(connection.to_pyarrow(metric.expression(over, keys)), keys)
+        found[metric.name] = _sorted(connection.to_pyarrow(metrics.expression(over, keys, [metric])), keys)
     return found
 
 
@@ -177,3 +177,20 @@ def _plain(frame: pd.DataFrame) -> pd.DataFrame:
 def _sorted(rows, keys: list[str]) -> pd.DataFrame:
     frame = rows.to_pandas()
     return frame.astype(dict.fromkeys(keys, "str")).sort_values(keys).reset_index(drop=True)
+
+
+def test_a_comparison_is_the_metric_over_each_of_three_periods(lab):
+    """May against 26 March to 25 April, and against 52 weeks before: by hand, two visits, two, and none."""
+    span = lab.period("2025-05")
+    frame = lab.compare(["visits", "no_show_rate"], span).set_index("metric")
+    assert (span.before.start, span.before.end) == (date(2025, 3, 27), date(2025, 4, 27))
+    assert frame.loc["visits", ["value", "before_value"]].tolist() == [2, 3]
+    assert frame.loc["no_show_rate", ["numerator", "before_numerator", "before_denominator"]].tolist() == [0, 1, 4]
+    alone = lab.metric("visits", grain="total", since=span.before.start, until=span.before.end)
+    assert alone["value"].item() == frame.loc["visits", "before_value"]
+
+
+def test_only_shops_that_worked_all_through_are_compared(lab):
+    april = lab.period("2025-04")
+    assert lab.open_through(april) == ["ny"]  # Los Angeles had one visit in all, on the 21st
+    assert lab.open_through(april, april.year_before) == []  # New York began in June 2024

@@ -1,15 +1,18 @@
 """A data scientist's desk: one network's tables and metrics as tidy pandas frames that say what they are."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
+import ibis
 import pandas as pd
 
+from barberlab import periods
 from barberlab.data import metrics
 from barberlab.data.contract import TABLES
 from barberlab.data.frames import to_pandas
 from barberlab.data.warehouse import Warehouse, open_warehouse
 from barberlab.errors import BadInput, NotAvailable
+from barberlab.periods import Period
 from barberlab.scope import Scope
 from barberlab.workspace import Workspace
 
@@ -51,6 +54,10 @@ class Lab:
         """The first local day with a visit or a payment."""
         return self._warehouse.clock.history_start
 
+    def period(self, said: str = "") -> Period:
+        """The days that "2025-06", "2025-Q2" or "2025-06-01..2025-06-15" names; without a name the last whole month."""
+        return periods.period(said, self.today)
+
     def table(self, name: str) -> pd.DataFrame:
         """All rows of a table that this scope may see; amounts in minor units, instants in UTC."""
         frame = to_pandas(self._warehouse.execute(self._warehouse.table(name)))
@@ -72,23 +79,68 @@ class Lab:
         [since, until), of local days, and no later than `as_of` unless `until` says so. Value is null where it is
         unknown; where all of it is, attrs["needs"] says what would bring it (see `require`). Money is in minor units.
         """
+        found = self._allowed(name, by)
+        until = _day(until) or self.today + timedelta(days=1)
+        rows, keys = metrics.over_time(self._rows(by), by, grain, _day(since), until)
+        frame = self._fetch(rows, keys, [found])
+        frame = frame.rename(columns=lambda column: column.removeprefix(f"{name}."))
+        needs = None if frame["value"].notna().any() else found.missing(self._warehouse.has)
+        return _with_attrs(
+            frame, self._attrs() | {"metric": name, "label": found.label, "unit": found.unit, "needs": needs}
+        )
+
+    def compare(
+        self, names: list[str], span: Period, by: str = "network", shops: list[str] | None = None
+    ) -> pd.DataFrame:
+        """Metrics over a period, and over the same weekdays just before it and 52 weeks before it.
+
+        One row per `by` and metric: value, numerator, denominator, then the same with `before_` and `year_`. `shops`
+        narrows it to some, such as those of `open_through`. attrs["needs"] maps each metric to what it lacks, or None.
+        """
+        wanted = [self._allowed(name, by) for name in names]
+        rows = self._rows(by)
+        if shops is not None:
+            rows = rows.filter(rows.location_id.isin(shops))
+        frames = []
+        for prefix, days in (("", span), ("before_", span.before), ("year_", span.year_before)):
+            over, keys = metrics.over_time(rows, by, "total", days.start, days.end)
+            frames.append(_long(self._fetch(over, keys, wanted), keys, wanted).add_prefix(prefix))
+        frame = pd.concat(frames, axis=1).reset_index()
+        known = frame.groupby("metric")["value"].apply(lambda value: value.notna().any())
+        needs = {m.name: None if known.get(m.name) else m.missing(self._warehouse.has) for m in wanted}
+        return _with_attrs(frame, self._attrs() | {"needs": needs})
+
+    def open_through(self, *spans: Period) -> list[str]:
+        """Shops that worked from the beginning to the end of all the periods: those it is fair to compare.
+
+        A shop's first and last completed visit decide, with a week's grace at either end.
+        """
+        days = self._warehouse.table("daily").filter(lambda rows: rows.completed > 0)
+        ends = days.group_by("location_id").aggregate(first=days.local_date.min(), last=days.local_date.max())
+        frame = to_pandas(self._warehouse.execute(ends))
+        grace = timedelta(days=7)
+        first, last = min(s.start for s in spans) + grace, max(s.last for s in spans) - grace
+        through = (frame["first"] <= pd.Timestamp(first)) & (frame["last"] >= pd.Timestamp(last))
+        return sorted(frame.loc[through, "location_id"])
+
+    def _allowed(self, name: str, by: str) -> metrics.Metric:
         found = metrics.metric(name)
         if self._warehouse.scope.role not in found.roles or by not in found.by:
             raise BadInput(f"metric {name!r} is not shown by {by} to the role {self._warehouse.scope.role}")
-        frame = to_pandas(self._warehouse.execute(self._expression(found, by, grain, _day(since), _day(until))))
-        frame = _typed(frame, found)
-        needs = None if frame["value"].notna().any() else found.missing(self._warehouse.has)
-        frame.attrs = self._attrs() | {"metric": name, "label": found.label, "unit": found.unit, "needs": needs}
-        return frame
+        return found
 
-    def _expression(self, found: metrics.Metric, by: str, grain: str, since: date | None, until: date | None):
+    def _rows(self, by: str) -> ibis.Table:
         rows = self._warehouse.table("daily")
-        if by == "region":
-            shops = self._warehouse.table("locations")
-            rows = rows.left_join(shops.select("location_id", "region_id"), "location_id")
-        until = until or date.fromordinal(self.today.toordinal() + 1)
-        rows, keys = metrics.over_time(rows, by, grain, since, until)
-        return found.expression(rows, keys)
+        if by != "region":
+            return rows
+        shops = self._warehouse.table("locations")
+        return rows.left_join(shops.select("location_id", "region_id"), "location_id")
+
+    def _fetch(self, rows: ibis.Table, keys: list[str], wanted: list[metrics.Metric]) -> pd.DataFrame:
+        """Sums are whole numbers with a null of their own, ratios are real; rows in the order of their keys."""
+        frame = to_pandas(self._warehouse.execute(metrics.expression(rows, keys, wanted)))
+        frame = frame.astype({f"{m.name}.value": "Int64" if m.bottom is None else "Float64" for m in wanted})
+        return frame.sort_values(keys, ignore_index=True) if keys else frame
 
     def metrics(self) -> pd.DataFrame:
         """The catalogue: one row per metric with label, unit, definition, null rule, and what it still needs here."""
@@ -175,11 +227,14 @@ def _day(said: str | date | None) -> date | None:
         raise BadInput(f"{said!r} is not a date such as 2025-06-30") from None
 
 
-def _typed(frame: pd.DataFrame, found: metrics.Metric) -> pd.DataFrame:
-    """Sums are whole numbers with a null of their own, ratios are real; rows in the order of their keys."""
-    keys = [column for column in frame if column not in ("value", "numerator", "denominator")]
-    frame = frame.sort_values(keys, ignore_index=True) if keys else frame
-    return frame.astype({"value": "Int64" if found.bottom is None else "Float64"})
+def _long(frame: pd.DataFrame, keys: list[str], wanted: list[metrics.Metric]) -> pd.DataFrame:
+    """<metric>.value, ... side by side as rows of (keys, metric) with value, numerator and denominator."""
+    parts = ("value", "numerator", "denominator")
+    tall = []
+    for metric in wanted:
+        columns = {part: frame[f"{metric.name}.{part}"].astype("Float64") for part in parts}
+        tall.append(frame[keys].assign(metric=metric.name, **columns))
+    return pd.concat(tall, ignore_index=True).set_index([*keys, "metric"])
 
 
 def _with_attrs(frame: pd.DataFrame, attrs: dict[str, Any]) -> pd.DataFrame:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import date
 
 import ibis
-from ibis import _
 
 from barberlab.data.contract import described
 from barberlab.errors import BadInput
@@ -36,24 +35,24 @@ class Metric:
     about: str
     null_rule: str
     needs: tuple[str, ...]
-    top: Callable[[ibis.Table], ibis.Value] | None
+    top: Callable[[ibis.Table], ibis.Value]
     bottom: Callable[[ibis.Table], ibis.Value] | None = None
     else_needs: str = "rows in the period asked for"
     roles: tuple[str, ...] = READERS
     by: tuple[str, ...] = tuple(BY)
 
-    def expression(self, rows: ibis.Table, keys: list[str]) -> ibis.Table:
-        """`rows` of the rollup aggregated over `keys`: value, numerator, denominator (null for a plain sum)."""
+    def columns(self, rows: ibis.Table) -> dict[str, ibis.Value]:
+        """The metric over `rows` of the rollup: value, numerator, denominator (null for a plain sum)."""
         top = self.top(rows)
         if self.bottom is None:
             unknown = rows.count(where=top.isnull()) > 0
             value = ibis.ifelse(unknown, ibis.null("int64"), top.sum())
-            return rows.aggregate(by=keys, value=value, numerator=top.sum(), denominator=ibis.null("int64"))
+            return {"value": value, "numerator": top.sum(), "denominator": ibis.null("int64")}
         bottom = self.bottom(rows)
         known = top.notnull() & bottom.notnull()
-        sums = rows.aggregate(by=keys, numerator=top.sum(where=known), denominator=bottom.sum(where=known))
-        ratio = _.numerator.cast("float64") / _.denominator.nullif(0).cast("float64")
-        return sums.mutate(value=ratio).select(*keys, "value", "numerator", "denominator")
+        over, under = top.sum(where=known), bottom.sum(where=known)
+        ratio = over.cast("float64") / under.nullif(0).cast("float64")
+        return {"value": ratio, "numerator": over, "denominator": under}
 
     def missing(self, has: Callable[[str], bool]) -> str:
         """What a network would have to bring for this metric, in the words of a page."""
@@ -204,6 +203,12 @@ def metric(name: str) -> Metric:
     if name not in METRICS:
         raise BadInput(f"there is no metric {name!r}; there are {', '.join(METRICS)}")
     return METRICS[name]
+
+
+def expression(rows: ibis.Table, keys: list[str], wanted: list[Metric]) -> ibis.Table:
+    """One row per combination of `keys`, and the columns <metric>.value, .numerator and .denominator of each metric."""
+    columns = {f"{m.name}.{part}": column for m in wanted for part, column in m.columns(rows).items()}
+    return rows.aggregate(by=keys, **columns)
 
 
 def over_time(rows: ibis.Table, by: str, grain: str, since: date | None, until: date | None):

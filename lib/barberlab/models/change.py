@@ -4,8 +4,8 @@ A shop's change is x = log(takings now / takings 52 weeks before). How much x sw
 the same change over earlier blocks of the same length, from each block to the one after next, because a lasting trend
 moves those alike while a swing that lasts a month does not. With d_k = x_k - x_(k+2) over K pairs,
 sigma^2 = sum d_k^2 / 2K (von Neumann's mean square difference, at lag two; Annals of Mathematical Statistics 12(4),
-1941). A shop with few blocks borrows from the network: s^2 = (d0 * pooled + K * own) / (d0 + K), and (x - change) / s is
-t with d0 + K degrees of freedom (the moderated t of Smyth 2004, Stat. Appl. Genet. Mol. Biol. 3(1), with a fixed d0).
+1941). A shop with few blocks borrows from the network: s^2 = (d0 * pooled + K * own) / (d0 + K), and (x - change) / s
+is t with d0 + K degrees of freedom (the moderated t of Smyth 2004, Stat. Appl. Genet. Mol. Biol. 3(1); d0 is fixed).
 """
 
 import numpy as np
@@ -14,9 +14,32 @@ from scipy.stats import t as student
 
 from barberlab.errors import NotAvailable
 from barberlab.models.intervals import EIGHT_IN_TEN, NINETEEN_IN_TWENTY, tails
+from barberlab.periods import YEAR, Period
 
 BORROWED = 4.0  # d0: the network's swing counts as much as four of the shop's own pairs
 FEWEST_PAIRS = 6  # over all shops together; with fewer there is no telling how much is chance
+
+
+def blocks(daily: pd.DataFrame, span: Period, most: int = 13) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """(now, before, shops) for `changes`: sums over blocks as long as `span`, the newest one `span` itself.
+
+    daily: location_id, period [local day], value. A block that reaches before a shop's first day, or whose year before
+    does, is NaN for that shop; days without a row inside its history count as zero.
+    """
+    shops = sorted(daily["location_id"].unique())
+    days = (pd.Timestamp(span.end) - daily["period"]).dt.days.to_numpy() - 1
+    place = pd.Index(shops).get_indexer(daily["location_id"])
+    depth = most * span.days + YEAR.days
+    series = np.zeros((len(shops), depth + 1))
+    known = (days >= 0) & (days < depth)
+    np.add.at(series, (place[known], days[known]), daily["value"].to_numpy(float)[known])
+    oldest = np.zeros(len(shops), int)
+    np.maximum.at(oldest, place[days >= 0], days[days >= 0])
+    starts = np.arange(most) * span.days
+    total = np.pad(series.cumsum(axis=1), ((0, 0), (1, 0)))
+    now, before = (total[:, starts + lag + span.days] - total[:, starts + lag] for lag in (0, YEAR.days))
+    there = oldest[:, None] >= starts + YEAR.days + span.days - 1
+    return np.where(there, now, np.nan), np.where(there, before, np.nan), shops
 
 
 def changes(now: np.ndarray, before: np.ndarray, names: list[str]) -> pd.DataFrame:
