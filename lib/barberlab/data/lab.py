@@ -6,12 +6,13 @@ from typing import Any
 import ibis
 import pandas as pd
 
-from barberlab import periods
+from barberlab import params, periods
 from barberlab.data import metrics
 from barberlab.data.contract import TABLES
 from barberlab.data.frames import to_pandas
 from barberlab.data.warehouse import Warehouse, open_warehouse
 from barberlab.errors import BadInput, NotAvailable
+from barberlab.params import Params
 from barberlab.periods import Period
 from barberlab.scope import Scope
 from barberlab.workspace import Workspace
@@ -26,8 +27,8 @@ class Lab:
     >>> lab.metrics()                # every metric, its unit, its definition, and whether this network has it
     """
 
-    def __init__(self, warehouse: Warehouse):
-        self._warehouse = warehouse
+    def __init__(self, warehouse: Warehouse, settings: Params):
+        self._warehouse, self.params = warehouse, settings
 
     @property
     def network(self) -> str:
@@ -75,7 +76,7 @@ class Lab:
     ) -> pd.DataFrame:
         """A metric over time: one row per `by` and period, with value, numerator and denominator.
 
-        by: network, region, shop or barber. grain: day, week (Monday), month, quarter, year or total. The period is
+        by: network, region, shop, barber, or chair (a barber at one shop). grain: day, week (Monday), month, quarter, year or total. The period is
         [since, until), of local days, and no later than `as_of` unless `until` says so. Value is null where it is
         unknown; where all of it is, attrs["needs"] says what would bring it (see `require`). Money is in minor units.
         """
@@ -208,7 +209,7 @@ class Lab:
 
 def open_lab(workspace: Workspace, scope: Scope, as_of: str | date | None = None, version: int | None = None) -> Lab:
     """The desk of `scope`: see Lab."""
-    return Lab(open_warehouse(workspace, scope, as_of or None, version))
+    return Lab(open_warehouse(workspace, scope, as_of or None, version), params.load(workspace, scope.network))
 
 
 def require(frame: pd.DataFrame) -> pd.DataFrame:

@@ -17,7 +17,13 @@ from barberlab.scope import ROLES
 
 READERS = tuple(role for role in ROLES if role != "operator")
 GRAINS = {"day": "D", "week": "W", "month": "M", "quarter": "Q", "year": "Y", "total": None}
-BY = {"network": None, "region": "region_id", "shop": "location_id", "barber": "staff_id"}
+BY = {
+    "network": (),
+    "region": ("region_id",),
+    "shop": ("location_id",),
+    "barber": ("staff_id",),
+    "chair": ("location_id", "staff_id"),  # a barber at one of their shops
+}
 
 
 @dataclass(frozen=True)
@@ -219,7 +225,6 @@ def over_time(rows: ibis.Table, by: str, grain: str, since: date | None, until: 
         rows = rows.filter(rows.local_date >= ibis.literal(since))
     if until is not None:
         rows = rows.filter(rows.local_date < ibis.literal(until))
-    keys = [BY[by]] if BY[by] else []
-    if GRAINS[grain]:
-        rows, keys = rows.mutate(period=rows.local_date.truncate(GRAINS[grain])), [*keys, "period"]
-    return rows, keys
+    if GRAINS[grain] is None:
+        return rows, list(BY[by])
+    return rows.mutate(period=rows.local_date.truncate(GRAINS[grain])), [*BY[by], "period"]
