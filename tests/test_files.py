@@ -73,6 +73,7 @@ def _hold(path, held, release):
         release.wait(20)
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 def test_a_lock_is_held_by_one_process_and_ends_with_it(tmp_path):
     fork = multiprocessing.get_context("fork")
     held, release = fork.Event(), fork.Event()

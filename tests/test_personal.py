@@ -1,5 +1,6 @@
 """What is taken for a person's address or number, and what must pass."""
 
+import random
 import time
 
 import pytest
@@ -101,6 +102,20 @@ def test_a_telephone_number_is_found_however_it_is_written(text):
 @pytest.mark.parametrize("text", NUMBERS.splitlines())
 def test_money_dates_hashes_and_ids_are_not_telephone_numbers(text):
     assert find_personal(text) == []
+
+
+FORMATS = ("{:,.0f}", "{:,.2f}", "{:.0f}", "{:+,.0f}", "{:+.1f}", "{:.1f}%", "{:_.0f}", "{:+_.0f}", "{:_.2f}")
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("between", [" ", "  ", " | "])
+def test_rows_of_amounts_in_any_format_are_not_telephone_numbers(form, between):
+    """1,000 amounts of each size as one printed row; `_` stands for a narrow space between thousands."""
+    draw = random.Random(3)
+    for size in (1e1, 1e3, 1e5, 1e7, 1e9):
+        cells = [form.format(draw.uniform(0, size)).replace("_", "\u202f") for _ in range(1_000)]
+        assert find_personal(between.join(cells)) == []
+        assert not any(find_personal(cell) for cell in cells)
 
 
 @pytest.mark.parametrize("text", ["ann.lee@mail.co.uk", "jörg+cut@exämple.de", "mailto:x@y.io", "a'b@c-d.museum"])

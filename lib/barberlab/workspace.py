@@ -31,6 +31,15 @@ class Workspace:
         """Runs and the pages they published."""
         return self.root / "outputs"
 
+    @property
+    def sample(self) -> Path:
+        """The small network that is committed."""
+        return self.root / "data" / "sample"
+
+    def export(self, network: str) -> Path:
+        """Where a simulated network's export and truth are put."""
+        return self.root / "data" / "exports" / check_network_id(network)
+
     def network(self, network: str) -> Path:
         """The only folder that holds `network`'s rows."""
         return self.root / "data" / "networks" / check_network_id(network)

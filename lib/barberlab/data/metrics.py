@@ -30,7 +30,7 @@ BY = {
 class Metric:
     """One metric.
 
-    `unit`: money (minor units), rate (0 to 1), count, or money per hour (minor units). `top` over `bottom` are measures
+    `unit`: money and money_per_hour (minor units), count, rate (counted out of counted, 0 to 1), share (of time, from 0). `top` over `bottom` are measures
     of the rollup; without `bottom` it is the sum of `top`. `needs` are the tables that bring it, `else_needs` what is
     missing when they are there and the number still is not. `null_rule` says when it is unknown.
     """
@@ -131,7 +131,7 @@ _ALL = (
         _sum("completed"),
     ),
     Metric(
-        *("utilisation", "Chair time used", "rate"),
+        *("utilisation", "Chair time used", "share"),
         "Minutes booked (completed, no-show and still to come, with buffers) over minutes that barbers were available "
         "by their shifts, less time off and closures.",
         "unknown for a shop without shifts, and on days with a visit of unknown length",

@@ -13,7 +13,11 @@ HALF_HOURS = 48
 
 @dataclass
 class Log:
-    """Written while the story runs; read once, by `bookings` and `messages`, when it has ended."""
+    """Written while the story runs; read once, by `bookings` and `messages`, when it has ended.
+
+    `asked`, `moved` and `turned_away` count requests over (shop, wished day), without those made at the desk; `wishes`
+    over (shop, weekday, half hour).
+    """
 
     shops: int
     days: int

@@ -1,0 +1,125 @@
+"""How does a finished notebook become pages? The seam between running and showing: what runs need of `reports`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import nbformat
+import pandas as pd
+
+from barberlab.data.moments import last_day
+from barberlab.params import Params
+from barberlab.runs.parameters import OWN
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a page may say of its run beside the notebook's own words."""
+
+    network: str
+    report: str
+    run_id: str
+    facts: dict[str, Any]
+    as_of: datetime
+    version: int
+    parameters: dict[str, Any]
+    params: Params
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How one report of one network stands. `page` is relative to the network's folder, `as_of` is the page's, in UTC.
+
+    `reason` says in one line why the last run was not published, or why what was published can no longer be read.
+    """
+
+    network: str
+    name: str
+    report: str
+    page: str | None
+    run_id: str | None
+    period: str
+    as_of: datetime | None
+    timezone: str
+    reason: str
+
+
+type Maker = Callable[[dict[str, pd.DataFrame], Context], dict[str, str]]
+
+
+@dataclass(frozen=True)
+class Pages:
+    """How a finished notebook becomes pages.
+
+    render: notebook and context -> the report's page. check: page -> what keeps it from being read. makers: by report,
+    the tables its notebook kept and context -> further pages by their path in the run, such as "shop/s01.html". index:
+    how reports stand, of one network or (None) of all, and the clock's time -> a page that links them.
+    """
+
+    render: Callable[[nbformat.NotebookNode, Context], str]
+    check: Callable[[str], list[str]]
+    makers: Mapping[str, Maker]
+    index: Callable[[Sequence[Standing], str | None, datetime], str]
+
+
+# Reports whose notebook keeps tables for further pages.
+MAKERS: dict[str, Maker] = {}
+STALE_DAYS = 2  # the freshness gate's 48 hours
+
+
+def house_pages() -> Pages:
+    """The pages of this house."""
+    # Imported here: nbconvert and the templates are nothing that a batch of unchanged networks needs.
+    from barberlab.reports import accessible  # noqa: PLC0415
+
+    return Pages(_page, accessible.check, MAKERS, _index)
+
+
+def _page(notebook: nbformat.NotebookNode, context: Context) -> str:
+    from barberlab.reports import blocks, pages  # noqa: PLC0415
+
+    given = [f"{name} {value}" for name, value in context.parameters.items() if value and name not in OWN]
+    facts = [f"Data to {_day(context.as_of, context.facts['timezone'])}", f"Data version {context.version}", *given]
+    foot = blocks.Foot((f"Run {context.run_id}", *facts))
+    return pages.from_notebook(
+        notebook,
+        network=context.facts.get("name") or context.network,
+        facts=facts,
+        foot=foot,
+        home=("../index.html", "All reports"),
+    )
+
+
+def _index(standings: Sequence[Standing], network: str | None, now: datetime) -> str:
+    from barberlab.reports import pages  # noqa: PLC0415
+
+    entries = [_entry(standing, f"{standing.network}/" if network is None else "", now) for standing in standings]
+    names = list(dict.fromkeys(standing.name for standing in standings))
+    behind = sum(entry.state == "bad" for entry in entries)
+    lede = f"{len(entries)} reports, {behind} of them could not be renewed." if behind else ""
+    return pages.index(entries, lede=lede, network=names[0] if network and names else network or "")
+
+
+def _entry(standing: Standing, prefix: str, now: datetime):
+    from barberlab.reports import pages  # noqa: PLC0415
+
+    age = (now - standing.as_of).days if standing.as_of else 0
+    state, status = ("stale", f"data {age:,} days old") if age > STALE_DAYS else ("good", "published")
+    if standing.reason:
+        state, status = "bad", f"not renewed: {standing.reason}"
+    return pages.Entry(
+        network=standing.name,
+        report=standing.report.replace("_", " ").replace("-", " ").capitalize(),
+        href=f"{prefix}{standing.page}" if standing.page else "",
+        period=standing.period or "latest",
+        data_to=_day(standing.as_of, standing.timezone) if standing.as_of else "",
+        state=state,
+        status=status,
+    )
+
+
+def _day(as_of: datetime, zone: str) -> str:
+    from barberlab.reports import prose  # noqa: PLC0415
+
+    return prose.day(last_day(as_of, zone))
