@@ -1,0 +1,1 @@
+"""Showing: one theme, figures, tables, prose and pages. Values in, pictures and words out."""
