@@ -258,6 +258,26 @@ def test_an_export_may_also_replace_everything(workspace, tmp_path):
     assert len(_lab(workspace)["payments"]) == 3
 
 
+def test_starting_afresh_drops_older_rows_even_with_the_files_of_the_last_time(workspace, tmp_path):
+    corner.bring(workspace, tmp_path / "one")
+    tables = corner.tables()
+    tables["payments"] = tables["payments"].head(3)
+    corner.bring(workspace, tmp_path / "two", tables)
+    assert len(_lab(workspace)["payments"]) == 10
+    assert corner.bring(workspace, tmp_path / "three", tables, afresh=True).changed
+    assert len(_lab(workspace)["payments"]) == 3
+    assert not corner.bring(workspace, tmp_path / "four", tables, afresh=True).changed
+
+
+def test_a_network_without_a_shop_is_a_misspelt_one(workspace, tmp_path):
+    paths = corner.write(corner.tables(), tmp_path)
+    facts = {"currency": "USD", "country": "US", "timezone": "America/New_York"}
+    with pytest.raises(BadInput, match="the mapping brings no shop; is the network's id spelt as in the files"):
+        ingest(workspace, "cornre", _mapping(tmp_path, network=facts), paths, as_of=corner.AS_OF)
+    assert workspace.networks() == []
+    assert not workspace.key("cornre").exists()
+
+
 def test_an_unchanged_partition_is_shared_between_versions(workspace, tmp_path):
     first = corner.bring(workspace, tmp_path / "one").version
     tables = corner.tables()

@@ -75,12 +75,13 @@ def ingest(
         previous = versions.newest(workspace, network)
         key = pseudonyms.key(workspace.key(network), may_create=previous is None)
         batch = _batch(mapping, paths, key, as_of)
-        if previous is not None and previous.manifest["batch"] == batch:
+        if previous is not None and _is_this(previous, batch, afresh):
             return Receipt(previous, changed=False)
         with _staging(folder) as staged:
             base, number = None if afresh else previous, previous.number + 1 if previous else 1
             checked, manifest = _stage(mapping, network, paths, as_of, key, base, number, staged)
-            manifest |= {"batch": batch, "inputs": _inputs(paths)}
+            manifest |= {"batch": batch, "base": base.number if base else None, "inputs": _inputs(paths)}
+            pseudonyms.store(key, workspace.key(network))
             version = versions.publish(folder, staged / "publish", manifest, previous)
     return Receipt(version, True, checked, tuple(manifest["notes"]))
 
@@ -104,6 +105,11 @@ def _batch(mapping: Mapping, paths: list[Path], key: pseudonyms.Key, as_of: str 
     return files.sha256_bytes(json.dumps([parts, sorted(files.sha256(path) for path in paths)]).encode())
 
 
+def _is_this(version: Version, batch: str, afresh: bool) -> bool:
+    """Whether the version is made of these files; and, to start afresh, of nothing but these files."""
+    return version.manifest["batch"] == batch and not (afresh and version.manifest["base"])
+
+
 def _inputs(paths: list[Path]) -> list[dict[str, Any]]:
     found = ({"name": p.name, "sha256": files.sha256(p), "bytes": p.stat().st_size} for p in paths)
     return sorted(found, key=lambda entry: entry["name"])
@@ -119,7 +125,7 @@ def _stage(mapping, network, paths, said, key, base: Version | None, number: int
         known = _as_of(con, mapping, asked, said, mapped)
         checked = [check(con, TABLES[name], mapped[name], known, staged) for name in mapped]
     pq.write_table(_network_row(network, facts), staged / "good" / "networks.parquet")
-    notes = tuple(note for table in checked for note in table.notes)
+    notes = (*mapping.notes, *(note for table in checked for note in table.notes))
     con = build.connect(staged / "scratch")
     try:
         checked = [_together(con, table, staged) for table in checked]
@@ -228,9 +234,11 @@ def _assemble(
 
 
 def _one_currency(con, facts: Facts) -> None:
-    """Amounts of two currencies would be added up; there is no table of rates to prevent it."""
+    """Amounts of two currencies would be added up; there is no table of rates to prevent it. No shop is no network."""
     found = [row[0] for row in con.sql("SELECT DISTINCT currency FROM locations ORDER BY 1").fetchall()]
-    if found and found != [facts.currency]:
+    if not found:
+        raise BadInput("locations: the mapping brings no shop; is the network's id spelt as in the files?")
+    if found != [facts.currency]:
         raise BadInput(
             f"locations: currency is {', '.join(found)}, but the network's is {facts.currency}; one per network"
         )

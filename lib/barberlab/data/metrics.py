@@ -126,7 +126,7 @@ _ALL = (
         *("average_ticket", "Average ticket", "money"),
         "Service revenue per completed visit.",
         "unknown where either revenue or visits are",
-        ("appointments", "payments"),
+        ("payments", "appointments"),
         _sum("net_service_cents"),
         _sum("completed"),
     ),

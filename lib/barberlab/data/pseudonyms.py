@@ -38,24 +38,27 @@ class Key:
 
 
 def key(path: Path, may_create: bool) -> Key:
-    """The key in `path`; made on a network's first ingest, and never again, or its pseudonyms would all change."""
-    if not path.exists():
-        if not may_create:
-            raise BadInput(
-                f"{path.name} is missing, but the network has data under it: restore the key from its backup; "
-                "a new one would give every client a second identity"
-            )
-        _create(path)
-    kid, _, secret = path.read_text().strip().partition(" ")
-    return Key(kid, bytes.fromhex(secret))
+    """The key in `path`; a new one before a network's first data, and never again, or its pseudonyms would all change."""
+    if path.exists():
+        kid, _, secret = path.read_text().strip().partition(" ")
+        return Key(kid, bytes.fromhex(secret))
+    if may_create:
+        return Key("k1", secrets.token_bytes(32))
+    raise BadInput(
+        f"{path.name} is missing, but the network has data under it: restore the key from its backup; "
+        "a new one would give every client a second identity"
+    )
 
 
-def _create(path: Path) -> None:
+def store(key: Key, path: Path) -> None:
+    """Keep a new key, for its owner alone, before the first data under it are published; an old one stays as it is."""
+    if path.exists():
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     path.parent.chmod(0o700)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
     with os.fdopen(descriptor, "w") as file:
-        file.write(f"k1 {secrets.token_hex(32)}\n")
+        file.write(f"{key.kid} {key.secret.hex()}\n")
         file.flush()
         os.fsync(file.fileno())
 

@@ -50,7 +50,11 @@ class File(_Closed):
 
 
 class Mapping(_Closed):
-    """A whole mapping file. `network` is the facts themselves or a SELECT of one row that holds them."""
+    """A whole mapping file.
+
+    `network` is the facts themselves or a SELECT of one row that holds them. `notes` are what a reader of the numbers
+    should know of the source; they stand on the pages.
+    """
 
     source: str
     level: Literal["visit", "day"] = "visit"
@@ -58,6 +62,7 @@ class Mapping(_Closed):
     as_of: str | None = None
     files: dict[str, File]
     tables: dict[str, str | None]
+    notes: tuple[str, ...] = ()
     fingerprint: str = ""
 
     def select(self, table: str, absent: set[str] = frozenset()) -> str | None:
