@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from barberlab.errors import Busy
+
+_PLAIN_NAME = re.compile("[a-z0-9][a-z0-9_-]{0,63}")
 
 
 def write(path: Path, data: bytes) -> None:
@@ -71,6 +74,14 @@ def remove_folder(path: Path) -> None:
     """Take a folder away with all that is in it; nothing happens if it is not there."""
     if path.is_dir():
         shutil.rmtree(path)
+
+
+def safe_name(text: str) -> str:
+    """A file name for an id, different for different ids: the id itself if it is a plain one, else with its sum."""
+    if _PLAIN_NAME.fullmatch(text):
+        return text
+    words = "-".join(re.findall("[a-z0-9]+", text.lower()))[:40]
+    return f"{words or 'id'}-{sha256_bytes(text.encode())[:10]}"
 
 
 def sha256(path: Path) -> str:

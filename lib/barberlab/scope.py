@@ -11,7 +11,7 @@ NETWORK_ID = re.compile(r"[a-z0-9_]{2,32}")
 
 @dataclass(frozen=True)
 class Scope:
-    """One network, as one role may see it. `locations` is None for the whole network, else the only shops that exist."""
+    """One network, as one role may see it. `locations` is None for all of it, else the only shops that exist."""
 
     network: str
     role: str = "analyst"

@@ -76,9 +76,10 @@ class Lab:
     ) -> pd.DataFrame:
         """A metric over time: one row per `by` and period, with value, numerator and denominator.
 
-        by: network, region, shop, barber, or chair (a barber at one shop). grain: day, week (Monday), month, quarter, year or total. The period is
-        [since, until), of local days, and no later than `as_of` unless `until` says so. Value is null where it is
-        unknown; where all of it is, attrs["needs"] says what would bring it (see `require`). Money is in minor units.
+        by: network, region, shop, barber, or chair (a barber at one shop). grain: day, week (from Monday), month,
+        quarter, year or total. The period is [since, until), of local days; without `until` it ends with `as_of`.
+        Value is null where it is unknown; where all of it is, attrs["needs"] says what would bring it (see `require`).
+        Money is in minor units.
         """
         found = self._allowed(name, by)
         until = _day(until) or self.today + timedelta(days=1)
@@ -154,7 +155,7 @@ class Lab:
                 "null_rule": m.null_rule,
                 "by": ", ".join(m.by),
                 "roles": ", ".join(m.roles),
-                "needs": self.metric(m.name, grain="total").attrs["needs"],
+                "needs": self.metric(m.name).attrs["needs"],
             }
             for m in metrics.METRICS.values()
         ]

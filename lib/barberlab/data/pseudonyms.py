@@ -38,7 +38,7 @@ class Key:
 
 
 def key(path: Path, may_create: bool) -> Key:
-    """The key in `path`; a new one before a network's first data, and never again, or its pseudonyms would all change."""
+    """The key in `path`; a new one before a network's first data, never later: its pseudonyms would all change."""
     if path.exists():
         kid, _, secret = path.read_text().strip().partition(" ")
         return Key(kid, bytes.fromhex(secret))

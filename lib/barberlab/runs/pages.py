@@ -63,8 +63,6 @@ class Pages:
     index: Callable[[Sequence[Standing], str | None, datetime], str]
 
 
-# Reports whose notebook keeps tables for further pages.
-MAKERS: dict[str, Maker] = {}
 STALE_DAYS = 2  # the freshness gate's 48 hours
 
 
@@ -74,6 +72,22 @@ def house_pages() -> Pages:
     from barberlab.reports import accessible  # noqa: PLC0415
 
     return Pages(_page, accessible.check, MAKERS, _index)
+
+
+def _shops(tables: dict[str, pd.DataFrame], context: Context) -> dict[str, str]:
+    """The page of each shop, from what the notebook kept."""
+    from barberlab import periods  # noqa: PLC0415
+    from barberlab.reports import shop  # noqa: PLC0415
+
+    span = periods.period(context.parameters["period"], last_day(context.as_of, context.facts["timezone"]))
+    facts = {"network": context.network} | context.facts
+    targets = context.params.methodology
+    ids = tables["locations"]["location_id"]
+    return {shop.href(one): shop.page(tables, one, span, facts, context.as_of, targets) for one in ids}
+
+
+# Reports whose notebook keeps tables for further pages.
+MAKERS: dict[str, Maker] = {"shop": _shops}
 
 
 def _page(notebook: nbformat.NotebookNode, context: Context) -> str:

@@ -33,10 +33,13 @@ class Published:
     folder: Path
 
     def pages(self) -> list[str]:
-        """Paths of the pages that the scope may see: of some shops only their own, named by the shop's id."""
+        """Paths of the pages that the scope may see: of some shops only their own, named by `files.safe_name`."""
         found = [path for path in self.manifest.files if path.endswith(".html")]
         shops = self.scope.locations
-        return found if shops is None else [path for path in found if "/" in path and Path(path).stem in shops]
+        if shops is None:
+            return found
+        own = {files.safe_name(shop) for shop in shops}
+        return [path for path in found if "/" in path and Path(path).stem in own]
 
     def page(self, path: str = outputs.PAGE) -> str:
         """The HTML of a page; raises NotAvailable for one that does not exist, or not for this scope."""

@@ -42,4 +42,3 @@ def _write(frame: pd.DataFrame, path: Path) -> None:
 
 def _arrow(frame: pd.DataFrame) -> pa.Table:
     return pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata()
-

@@ -42,6 +42,41 @@ def networks(story: Story) -> pd.DataFrame:
     )
 
 
+# Invented, and common enough to be nowhere.
+_STREETS = (
+    *(
+        "Station Square",
+        "Mill Lane",
+        "Market Hall",
+        "Old Dairy",
+        "Quayside",
+        "Union Street",
+        "Park Terrace",
+        "Kings Parade",
+    ),
+    *(
+        "Castle Street",
+        "Rope Walk",
+        "Lime Walk",
+        "Foundry Row",
+        "Abbey Road",
+        "River Street",
+        "Chapel Hill",
+        "Elm Grove",
+    ),
+    *(
+        "Granary Yard",
+        "West Gate",
+        "Orchard Street",
+        "Tower Bridge",
+        "High Street",
+        "College Green",
+        "Harbour Steps",
+        "Garden Row",
+    ),
+)
+
+
 def locations(story: Story) -> pd.DataFrame:
     """Table 2."""
     spec, shops, axis = story.world.spec, story.world.shops, story.world.axis
@@ -52,7 +87,9 @@ def locations(story: Story) -> pd.DataFrame:
         "locations",
         story.name,
         location_id=story.shop_ids,
-        name=[f"{spec.label} No. {i}" for i in range(1, n + 1)],
+        name=[
+            _STREETS[i % len(_STREETS)] + (f" {1 + i // len(_STREETS)}" if i >= len(_STREETS) else "") for i in range(n)
+        ],
         region_id=[f"{story.name}-{place.country.lower()}-{place.postal.lower()}" for place in places],
         franchisee_id=[f"{story.name}-f{1 + i * 3 // n}" for i in range(n)],
         timezone=[place.zone for place in places],
