@@ -31,8 +31,9 @@ class Metric:
     """One metric.
 
     `unit`: money and money_per_hour (minor units), count, rate (so many out of so many), share (of time; may pass 1).
-    `top` over `bottom` are measures of the rollup; without `bottom` it is the sum of `top`. `needs` are the tables that bring it, `else_needs` what is
-    missing when they are there and the number still is not. `null_rule` says when it is unknown.
+    `top` over `bottom` are measures of the rollup; without `bottom` it is the sum of `top`. `needs` are the tables that
+    bring it, `else_needs` what is missing when they are there and the number still is not.
+    `null_rule` says when it is unknown.
     """
 
     name: str

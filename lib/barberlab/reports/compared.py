@@ -11,9 +11,10 @@ from barberlab.models.intervals import EIGHT_IN_TEN
 from barberlab.periods import Period
 from barberlab.reports import figures, marks, prose, tables
 from barberlab.reports.blocks import Block, NotAvailable, Paragraph, TableBlock
-from barberlab.reports.measures import LOWER_IS_BETTER, form, label
+from barberlab.reports.measures import LOWER_IS_BETTER, form, label, main_measure
 
 BAND = 0.03  # a change under 3 % is no practical difference: about one visit in thirty
+MOST_SHOPS = 40  # rows of the table; more are looked up, not read
 FEWEST_SHOPS = 3  # a funnel of two shops compares each with itself
 SHOP_COLUMNS = (
     ("net_service_revenue", "Revenue", False),
@@ -137,6 +138,8 @@ def shop_table(
     """
     frame = shops.pivot(index="location_id", columns="metric", values="value").reset_index()
     frame = frame[frame["visits"].fillna(0) > 0]
+    worked = len(frame)
+    frame = frame.sort_values(main_measure(shops), ascending=False).head(MOST_SHOPS)
     frame = frame.assign(shop=frame["location_id"].map(lambda shop: names.get(shop, shop))).sort_values("shop")
     frame["back"] = frame["location_id"].map(_rates(_pooled(retention, 6))).fillna(prose.MISSING)
     frame["on_year"] = frame["location_id"].map(moves(movers))
@@ -149,7 +152,8 @@ def shop_table(
         tables.Column("on_year", "On last year", right=True, missing="not open a year ago, or too little history"),
         tables.Column("course", "13 months", secondary=True),
     ]
-    subtitle = "By name. ▲ ▼ really moved on last year; ● could be chance. Each line is on its own scale."
+    which = f"The {MOST_SHOPS} largest of {worked} shops; the shop report has them all. " if worked > MOST_SHOPS else ""
+    subtitle = f"{which}By name. ▲ ▼ really moved on last year; ● could be chance. Each line is on its own scale."
     return TableBlock("Every shop", tables.table(frame, columns), subtitle=subtitle)
 
 

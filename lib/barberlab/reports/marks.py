@@ -56,9 +56,10 @@ def verdict(amount: str, judged: str, rose: bool | None = None, rest: str = "") 
         raise BadInput(f"verdict {judged!r} of {amount!r}: it must be good or bad with `rose` told, or chance")
     sign, word = ("●", "") if judged == "chance" else ("▲", "up ") if rose else ("▼", "down ")
     said = amount if judged == "chance" else amount.lstrip(f"+{prose.MINUS}-")
-    after = " could be chance" if judged == "chance" else ""
-    shown = Markup('<span class="{}"><span aria-hidden="true">{} </span><span class="sr">{}</span>{}</span>{} {}')
-    return Mark(shown.format(VERDICTS[judged], sign, word, said, after, rest))
+    doubt = "could be chance" if judged == "chance" else ""
+    after = ", ".join(filter(None, (rest, doubt)))
+    shown = Markup('<span class="{}"><span aria-hidden="true">{} </span><span class="sr">{}</span>{}</span> {}')
+    return Mark(shown.format(VERDICTS[judged], sign, word, said, after))
 
 
 def sparkline(values: Sequence[float | None]) -> Mark:

@@ -1,7 +1,7 @@
 """How is this shop doing? One page per shop, rendered from the tables that a run kept: no kernel, no second reading.
 
-The tables: `shops` and `chairs` (comparisons of METRICS over the period), `network` (the same of the whole), `months` and
-`back` (the main measure and retention by shop and month), `movers`, `locations`, `staff`, `quality`.
+The tables: `shops` and `chairs` (comparisons of METRICS over the period), `network` (the same of the whole), `months`
+and `back` (the main measure and retention by shop and month), `movers`, `locations`, `staff`, `quality`.
 """
 
 from collections.abc import Mapping
@@ -89,8 +89,8 @@ def _sections(own, kept, name: str, span: Period, targets: Methodology) -> list[
 
 
 _MADE = (
-    "Counts are exact. A rate carries its 8 in 10: how far the shop's own habit may lie from what so few visits show. A "
-    "change is called real when we are at least 90% sure of its direction. Definitions and data checks are in the "
+    "Counts are exact. A rate carries its 8 in 10: how far the shop's own habit may lie from what so few visits show. "
+    "A change is called real when we are at least 90% sure of its direction. Definitions and data checks are in the "
     "performance report."
 )
 
@@ -121,7 +121,8 @@ def _pair(metric: str, line: pd.Series, all_shops: pd.Series, whole: pd.DataFram
     if own == prose.MISSING:
         return {"own": own, "range": None, "all": network}
     low, high = (float(end) for end in rates.interval(float(line["numerator"]), float(n), EIGHT_IN_TEN))
-    return {"own": own, "range": prose.span(low, high, prose.Rate()), "all": network}
+    said = prose.estimate(float(line["value"]), low, high, prose.Rate(), "table")
+    return {"own": said.value, "range": said.eight_in_ten.removeprefix("8 in 10: "), "all": network}
 
 
 def side_by_side(months: pd.DataFrame, locations: pd.DataFrame, span: Period) -> Block:

@@ -1,7 +1,7 @@
 """May I trust this page? Data age, quality gates, what was refused, what each number means: on every report."""
 
 from collections.abc import Mapping
-from datetime import datetime, time
+from datetime import date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -9,7 +9,7 @@ import pandas as pd
 
 from barberlab.data.moments import last_day
 from barberlab.reports import marks, prose, tables
-from barberlab.reports.blocks import FiveLines, Paragraph, StatusLine, TableBlock
+from barberlab.reports.blocks import Block, FiveLines, Paragraph, StatusLine, TableBlock
 
 _SIGN = {True: ("holds", "good"), False: ("fails", "bad"), None: ("nothing to judge", "na")}
 
@@ -69,6 +69,26 @@ _UNKNOWN = ": taken as unknown: "
 def _sentence(name: str) -> str:
     words = name.replace("_", " ")
     return words[:1].upper() + words[1:]
+
+
+# What needs how much history, in months. New clients: `rollup.NEW_CLIENT_HISTORY`. A shop's change: blocks enough to
+# tell chance, beyond the two years compared; a network of many shops has them a little sooner, one of few later.
+NEEDS_MONTHS = (
+    (6, "telling new clients from old ones"),
+    (13, "a comparison with the same weeks of last year"),
+    (16, "telling a shop's real change from chance"),
+    (24, "a season: what is usual for the time of year"),
+)
+
+
+def history(start: date, today: date) -> Block:
+    """How long the data reach back, and what that is too short for."""
+    months = (today - start).days / 30.44
+    span = f"{prose.day(start)} to {prose.day(today)}, {months:.1f} months"
+    short = [(f"Too short for {what}.", f"Needs {needed} months.") for needed, what in NEEDS_MONTHS if months < needed]
+    if not short:
+        return Paragraph(f"History: {span}. Long enough for everything on this page.")
+    return FiveLines(((f"History: {span}.", ""), *short))
 
 
 def definitions(catalogue: pd.DataFrame) -> TableBlock:

@@ -76,6 +76,8 @@ def execute(
                 execution_timeout=timeout_s,
                 cwd=str(cwd),
                 config=encrypted,
+                # A kernel that is told to stop says so as an error of its own; what matters comes as an output.
+                extra_arguments=["--IPKernelApp.log_level=50"],
             )
             raised = None
         except Exception as error:

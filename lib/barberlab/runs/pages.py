@@ -126,11 +126,20 @@ def _entry(standing: Standing, prefix: str, now: datetime):
         network=standing.name,
         report=standing.report.replace("_", " ").replace("-", " ").capitalize(),
         href=f"{prefix}{standing.page}" if standing.page else "",
-        period=standing.period or "latest",
+        period=_period(standing),
         data_to=_day(standing.as_of, standing.timezone) if standing.as_of else "",
         state=state,
         status=status,
     )
+
+
+def _period(standing: Standing) -> str:
+    """What a report without a period of its own speaks of: the last month that its data hold whole."""
+    from barberlab import periods  # noqa: PLC0415
+
+    if standing.as_of is None:
+        return ""
+    return periods.period(standing.period, last_day(standing.as_of, standing.timezone)).name
 
 
 def _day(as_of: datetime, zone: str) -> str:
