@@ -170,7 +170,7 @@ def _refuse_others(relation, name: str, network: str) -> None:
 
 
 def _as_of(con, mapping: Mapping, asked: dict[str, Any], said: str | None, mapped: dict[str, str]) -> datetime:
-    """What was asked for, else what the mapping says, else the end of the day of the last completed visit."""
+    """What was asked for, else what the mapping says, else the end of the day of the last visit kept or missed."""
     said = said or mapping.as_of or _last_visit(mapped, mapping.level)
     if not said.lstrip().upper().startswith(("SELECT", "WITH")):
         return moment(said, asked["timezone"])
@@ -185,7 +185,7 @@ def _last_visit(mapped: dict[str, str], level: str) -> str:
     if level == "day":
         return f"SELECT max(TRY_CAST(local_date AS DATE)) FROM {mapped['location_day']}"
     local = "CAST(TRY_CAST(start AS TIMESTAMPTZ) AT TIME ZONE $timezone AS DATE)"
-    return f"SELECT max({local}) FROM {mapped['appointments']} WHERE status = 'completed'"
+    return f"SELECT max({local}) FROM {mapped['appointments']} WHERE status IN ('completed', 'no_show')"
 
 
 def _network_row(network: str, facts: Facts) -> pa.Table:
