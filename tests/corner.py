@@ -4,6 +4,7 @@ Tables hold what a source's export would: its own codes (client "JONES-4417"), l
 As of the end of 30 June 2025 in New York.
 """
 
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -16,6 +17,14 @@ MAPPING = REPO / "params" / "sources" / "contract.yaml"
 AS_OF = "2025-06-30"
 CODES = {"c1": "JONES-4417", "c2": "SMITH-0002", "c3": "BROWN-0815", "c4": "GREEN-7001"}
 STAFF = {"ann": "STAFF-ANN-01", "bob": "STAFF-BOB-02"}
+
+
+def make_workspace(root: Path) -> Workspace:
+    """A workspace at `root` with the house's own parameters and notebooks, and no data."""
+    for name in ("params", "notebooks"):
+        if (REPO / name).is_dir():
+            shutil.copytree(REPO / name, root / name)
+    return Workspace(root)
 
 
 def _table(columns: str, *rows: str) -> pd.DataFrame:

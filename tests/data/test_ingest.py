@@ -1,7 +1,6 @@
 """An export comes in whole or not at all: quarantine, refusals, repeats, pseudonyms, clocks and locks."""
 
 import stat
-import zipfile
 from pathlib import Path
 
 import pandas as pd
@@ -17,6 +16,7 @@ from barberlab.data.ingest import ingest
 from barberlab.data.lab import open_lab
 from barberlab.errors import BadInput, Busy
 from barberlab.scope import Scope
+from workbook import write_xlsx
 
 
 def _lab(workspace):
@@ -412,7 +412,7 @@ def test_excel_and_json_come_in_like_csv(workspace, tmp_path):
     csv = corner.bring(workspace, tmp_path / "csv").version
     folder = files.make_folder(tmp_path / "mixed")
     paths = [folder / "services.xlsx", folder / "clients.json"]
-    _write_xlsx(paths[0], corner.tables()["services"])
+    write_xlsx(paths[0], corner.tables()["services"])
     corner.tables()["clients"].to_json(paths[1], orient="records")
     rest = {name: frame for name, frame in corner.tables().items() if name not in ("services", "clients")}
     mixed = ingest(workspace, "corner", corner.MAPPING, [*corner.write(rest, folder), *paths], corner.AS_OF).version
@@ -422,30 +422,6 @@ def test_excel_and_json_come_in_like_csv(workspace, tmp_path):
     ]
     assert mixed.number == 2
     assert held[0] == held[1]
-
-
-def _write_xlsx(path: Path, frame: pd.DataFrame) -> None:
-    """The smallest workbook there is: one sheet, numbers as numbers, text inline."""
-    spec = "http://schemas.openxmlformats.org"
-    main, office = f"{spec}/spreadsheetml/2006/main", f"{spec}/officeDocument/2006/relationships"
-    rows = [list(frame.columns), *frame.to_numpy().tolist()]
-    cells = "".join("<row>" + "".join(_xlsx_cell(value) for value in row) + "</row>" for row in rows)
-    relation = f'<Relationships xmlns="{spec}/package/2006/relationships"><Relationship Id="r1" Type="{office}/'
-    parts = {
-        "_rels/.rels": f'{relation}officeDocument" Target="xl/workbook.xml"/></Relationships>',
-        "xl/_rels/workbook.xml.rels": f'{relation}worksheet" Target="sheet.xml"/></Relationships>',
-        "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets>'
-        '<sheet name="menu" sheetId="1" r:id="r1"/></sheets></workbook>',
-        "xl/sheet.xml": f'<worksheet xmlns="{main}"><sheetData>{cells}</sheetData></worksheet>',
-    }
-    with zipfile.ZipFile(path, "w") as book:
-        for name, content in parts.items():
-            book.writestr(name, content)
-
-
-def _xlsx_cell(value: str) -> str:
-    number = value.isdigit()
-    return f"<c><v>{value}</v></c>" if number else f'<c t="inlineStr"><is><t>{value}</t></is></c>'
 
 
 def test_an_excel_file_that_is_none_is_named(workspace, tmp_path):

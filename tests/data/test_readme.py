@@ -4,13 +4,13 @@ import re
 
 import pandas as pd
 import pytest
-from test_ingest import _write_xlsx
 
 import corner
 from barberlab.data.ingest import ingest
 from barberlab.data.lab import open_lab, require
 from barberlab.errors import NotAvailable
 from barberlab.scope import Scope
+from workbook import write_xlsx
 
 VISITS = """number,shop,shop_name,barber,barber_name,client,service,minutes,day,time,outcome
 v1,s1,Mill Lane,b1,Ann,c1,Cut,30,06/02/2025,9:30 AM,Done
@@ -27,17 +27,11 @@ def test_the_worked_mapping_of_the_readme_takes_an_export_in(workspace, tmp_path
         [["r1", "s1", "v1", "31.50", "06/02/2025 10:05"], ["r2", "s1", "v2", "30", "06/02/2025 16:02"]],
         columns=["receipt", "shop", "visit", "amount", "paid"],
     )
-    _write_xlsx(tmp_path / "till.xlsx", till)
+    write_xlsx(tmp_path / "till.xlsx", till)
     receipt = ingest(workspace, "corner", mapping, [tmp_path / "visits-june.csv", tmp_path / "till.xlsx"])
     lab = open_lab(workspace, Scope("corner"))
-    assert receipt.bad == 0, _dbg(receipt)
+    assert receipt.bad == 0
     assert lab.metric("net_service_revenue", grain="total")["value"].item() == 6150
     assert lab.metric("no_show_rate", grain="total")["value"].item() == pytest.approx(1 / 3)
     with pytest.raises(NotAvailable, match="needs table 8, shifts"):
         require(lab.metric("utilisation", grain="total"))
-
-
-def _dbg(receipt):
-    import pyarrow.parquet as pq
-
-    return pq.read_table(receipt.version.folder / receipt.version.manifest["quarantine"]["path"]).to_pylist()

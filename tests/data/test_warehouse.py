@@ -72,9 +72,7 @@ def test_nothing_later_leaks_into_an_earlier_day(workspace, tmp_path):
 
 
 def _bring_as(workspace, tmp_path, tables):
-    from conftest import make_workspace
-
-    other = make_workspace(tmp_path / "evening")
+    other = corner.make_workspace(tmp_path / "evening")
     corner.bring(other, tmp_path / "export", tables, as_of="2025-04-20")
     return other
 
