@@ -12,7 +12,7 @@ from barberlab.data.lab import Lab, open_lab, require
 from barberlab.errors import BadInput, NotAvailable
 from barberlab.scope import Scope
 from barberlab.workspace import Workspace
-from conftest import make_workspace
+from corner import make_workspace
 from panels import panel
 
 MAPPING = corner.REPO / "params" / "sources" / "recruit.yaml"

@@ -22,7 +22,7 @@ from barberlab.data.ingest import Receipt, ingest
 from barberlab.data.lab import Lab, open_lab
 from barberlab.scope import Scope
 from barberlab.workspace import Workspace
-from conftest import make_workspace
+from corner import make_workspace
 from panels import panel
 
 MAPPING = corner.REPO / "params" / "sources" / "salon-2018.yaml"
