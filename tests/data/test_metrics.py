@@ -95,7 +95,7 @@ def test_days_weeks_and_quarters_add_up_to_the_same(lab, name):
 
 def test_a_week_begins_on_monday(lab):
     weeks = lab.metric("visits", grain="week", **APRIL)["period"]
-    assert set(weeks.dt.dayofweek) == {0}
+    assert set(weeks.dt.day_of_week) == {0}
 
 
 def test_booked_time_beyond_the_shifts_of_another_shop_is_not_held_against_this_one(workspace, tmp_path):

@@ -83,5 +83,5 @@ def test_a_shop_that_was_not_there_last_year_has_no_change():
 
 
 def test_with_too_little_history_there_is_no_telling():
-    with pytest.raises(NotAvailable, match="Change against last year: not available: needs takings of two years"):
+    with pytest.raises(NotAvailable, match="Change against last year: not available: needs two years of history"):
         changes(np.ones((2, 3)), np.ones((2, 3)), ["a", "b"])

@@ -67,7 +67,7 @@ def test_the_headline_claims_no_more_than_its_range_carries(p_rise, change, said
 
 def test_without_a_year_before_the_headline_only_counts():
     nothing = _moved(0.5)
-    nothing.attrs = {"needs": "takings of two years"}
+    nothing.attrs = {"needs": "two years of history"}
     title = performance.opening(SPAN, WHOLE, {"net_service_revenue": nothing}, SHOPS).title
     assert title == "Revenue was $142k in June 2025"
 
@@ -143,7 +143,7 @@ def test_moved_says_what_is_missing_instead_of_raising(corner_workspace):
     lab = open_lab(corner_workspace, Scope("corner"))
     daily = lab.metric("net_service_revenue", by="shop", grain="day")
     frame = compared.moved(daily, lab.period("2025-04"))
-    assert frame.attrs["needs"] == "takings of two years, and some months more to tell chance apart"
+    assert frame.attrs["needs"] == "two years of history, and some months more to tell chance apart"
     none = compared.moved(daily, lab.period("2025-04"), shops=[])
     assert none.attrs["needs"] == "shops that were open in both years"
 
@@ -190,9 +190,9 @@ def test_a_script_in_a_shops_name_is_text_on_its_page(lab):
     assert "&lt;script&gt;" in html
 
 
-def test_a_shop_page_holds_its_own_numbers_and_no_other_shops(lab):
-    span = lab.period("2025-04")
-    kept = {
+def _kept(lab, span) -> dict[str, pd.DataFrame]:
+    """The tables that the shop notebook keeps."""
+    return {
         "locations": lab["locations"],
         "shops": lab.compare(performance.METRICS, span, by="shop"),
         "network": lab.compare(performance.METRICS, span),
@@ -203,8 +203,19 @@ def test_a_shop_page_holds_its_own_numbers_and_no_other_shops(lab):
         "staff": lab["staff_names"],
         "quality": lab.quality().reset_index(),
     }
-    html = shop.page(kept, "ny", span, lab.facts, lab.as_of, lab.params.methodology)
+
+
+def test_a_shop_page_holds_its_own_numbers_and_no_other_shops(lab):
+    span = lab.period("2025-04")
+    html = shop.page(_kept(lab, span), "ny", span, lab.facts, lab.as_of, lab.params.methodology)
     assert "New York: $55" in html  # 3,000 and 2,500 cents
     assert "Ann Quill" in html
     assert "Bob Marrow" not in html
     assert "Los Angeles" not in html
+
+
+@pytest.mark.parametrize("said", ["2025-06", "2024-06"])
+def test_a_shop_that_was_not_open_has_a_page_that_says_so(lab, said):
+    span = lab.period(said)
+    html = shop.page(_kept(lab, span), "la", span, lab.facts, lab.as_of, lab.params.methodology)
+    assert f"Los Angeles had no visits in {span.name}" in html

@@ -163,9 +163,8 @@ class Lab:
         return _with_attrs(frame.assign(needs=frame["needs"].where(frame["needs"].notna(), None)), self._attrs())
 
     def tables(self) -> pd.DataFrame:
-        """What the network has brought: rows and files per table."""
-        held = self._warehouse.version.manifest["tables"]
-        rows = [{"table": name, "rows": t["rows"], "files": len(t["files"])} for name, t in held.items()]
+        """What the network has brought: rows per table, as they stood on `as_of`."""
+        rows = [{"table": name, "rows": self._warehouse.count(name)} for name in self._ipython_key_completions_()]
         return _with_attrs(pd.DataFrame(rows).set_index("table"), self._attrs())
 
     def quality(self) -> pd.DataFrame:
@@ -186,7 +185,7 @@ class Lab:
         return self.table(name)
 
     def _ipython_key_completions_(self) -> list[str]:
-        return list(self._warehouse.version.manifest["tables"])
+        return [name for name in self._warehouse.version.manifest["tables"] if self._warehouse.has(name)]
 
     def _attrs(self) -> dict[str, Any]:
         facts = self._warehouse.version.facts
@@ -200,7 +199,7 @@ class Lab:
 
     def __repr__(self) -> str:
         version = self._warehouse.version
-        held = ", ".join(f"{name} {t['rows']:,}" for name, t in version.manifest["tables"].items() if name != "daily")
+        held = ", ".join(f"{name} {rows:,}" for name, rows in self.tables()["rows"].items() if name != "daily")
         return (
             f"<barberlab {self.network!r}: data version {version.number}, as of {self.as_of:%Y-%m-%d %H:%M} UTC, "
             f"{self.facts['currency']}, {self.facts['timezone']}\n tables: {held}\n"

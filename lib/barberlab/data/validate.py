@@ -35,7 +35,25 @@ _TYPE_RULE = {
     "day": "is a date",
     "instant": "is a moment with its zone, such as 2025-06-30T18:00Z",
 }
-_WITH_ZONE = r"\d\d:\d\d.*(Z|[+-]\d\d(:?\d\d)?)$"  # text without a zone could be any moment of a day
+_WHOLE = "TRY_CAST({words} AS DECIMAL(30, 6))"
+_CASTS = {
+    "count": f"CASE WHEN {_WHOLE} % 1 = 0 THEN TRY_CAST({_WHOLE} AS BIGINT) END",
+    "money": f"CASE WHEN {_WHOLE} % 1 = 0 THEN TRY_CAST({_WHOLE} AS BIGINT) END",
+    "number": "CASE WHEN isfinite(TRY_CAST({words} AS DOUBLE)) THEN TRY_CAST({words} AS DOUBLE) END",
+    "flag": 'TRY_CAST("{column}" AS BOOLEAN)',
+    "day": 'TRY_CAST("{column}" AS DATE)',
+    # Text without a zone could be any moment of a day.
+    "instant": r"CASE WHEN regexp_matches({words}, '\d\d:\d\d.*(Z|[+-]\d\d(:?\d\d)?)$') "
+    "THEN TRY_CAST({words} AS TIMESTAMPTZ) END",
+}
+# Types of a source that cannot fail to become the contract's; text always may.
+_ALREADY = {
+    "flag": ("BOOLEAN",),
+    "count": ("BIGINT", "INTEGER", "SMALLINT", "TINYINT"),
+    "money": ("BIGINT", "INTEGER", "SMALLINT", "TINYINT"),
+    "day": ("DATE",),
+    "instant": ("TIMESTAMP WITH TIME ZONE",),
+}
 _FREE_TEXT = {"name", "requirement", "evidence_ref", "plan", "campaign_type", "owner"}
 
 
@@ -57,7 +75,7 @@ def check(con: duckdb.DuckDBPyConnection, table: Table, mapped: str, as_of: date
     """
     have = {name: str(kind) for name, kind in zip(*_shape(con, mapped), strict=True)}
     notes = _check_columns(con, table, mapped, have)
-    typed = {name: _typed(table.kind(name), name if name in have else None) for name in table.columns}
+    typed = {name: _typed(table.kind(name), name, have.get(name)) for name in table.columns}
     trace = _trace(have)
     failures = _type_failures(con, table, mapped, have, typed, trace)
     rows = con.sql(f'SELECT count(*) FROM "{mapped}"').fetchall()[0][0]
@@ -106,21 +124,14 @@ def _check_zoned(con, table: Table, mapped: str, name: str, kind: str) -> None:
         )
 
 
-def _typed(kind: str, column: str | None) -> str:
+def _typed(kind: str, column: str, found: str | None) -> str:
     """SQL of a column as the contract's type; a value that is not of that type becomes null."""
-    if column is None:
+    if found is None:
         return f"NULL::{SQL_TYPE[kind]}"
+    if found in _ALREADY.get(kind, ()):
+        return f'"{column}"::{SQL_TYPE[kind]}'
     words = f"nullif(trim(CAST(\"{column}\" AS VARCHAR)), '')"
-    if kind in ("text", "enum"):
-        return words
-    if kind in ("count", "money"):
-        number = f"TRY_CAST({words} AS DECIMAL(30, 6))"
-        return f"CASE WHEN {number} % 1 = 0 THEN TRY_CAST({number} AS BIGINT) END"
-    if kind == "number":
-        return f"CASE WHEN isfinite(TRY_CAST({words} AS DOUBLE)) THEN TRY_CAST({words} AS DOUBLE) END"
-    if kind == "instant":
-        return f"CASE WHEN regexp_matches({words}, '{_WITH_ZONE}') THEN TRY_CAST({words} AS TIMESTAMPTZ) END"
-    return f'TRY_CAST("{column}" AS {SQL_TYPE[kind]})'
+    return _CASTS.get(kind, "{words}").format(words=words, column=column)
 
 
 def _trace(have: dict[str, str]) -> str:
@@ -135,8 +146,8 @@ def _type_failures(con, table: Table, mapped: str, have, typed: dict[str, str], 
         f'SELECT \'{table.name}\' AS "table", {trace}, \'{name}\' AS "column", CAST("{name}" AS VARCHAR) AS value, '
         f"'{_TYPE_RULE[table.kind(name)]}' AS rule FROM \"{mapped}\" "
         f"WHERE nullif(trim(CAST(\"{name}\" AS VARCHAR)), '') IS NOT NULL AND {typed[name]} IS NULL"
-        for name in have
-        if name in table.columns and table.kind(name) in _TYPE_RULE
+        for name, found in have.items()
+        if name in table.columns and table.kind(name) in _TYPE_RULE and found not in _ALREADY.get(table.kind(name), ())
     ]
     if not parts:
         return QUARANTINE.empty_table()

@@ -90,6 +90,10 @@ class Warehouse:
         """Whether the version holds rows of `table` that this scope could see."""
         return self.version.has(table) and (self.scope.locations is None or table in _WITHIN)
 
+    def count(self, name: str) -> int:
+        """Rows of a table that this scope sees as of this moment."""
+        return self._con.sql(f'SELECT count(*) FROM "{self._within(name)}"').fetchall()[0][0]
+
     def table(self, name: str) -> ibis.Table:
         """One table of the contract, `staff_names` or `daily` (the rollup), as the scope sees it."""
         if name not in TABLES and name not in ("staff_names", "daily"):

@@ -66,7 +66,7 @@ def _swing(steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     pairs = known.sum(axis=1)
     if pairs.sum() < FEWEST_PAIRS:
         raise NotAvailable(
-            "Change against last year", "takings of two years, and some months more to tell chance apart"
+            "Change against last year", "two years of history, and some months more to tell chance apart"
         )
     half_squares = np.where(known, steps, 0.0) ** 2 / 2
     pooled = half_squares.sum() / pairs.sum()

@@ -132,14 +132,14 @@ def shop_table(
     retention: pd.DataFrame,
     months: pd.DataFrame,
 ) -> TableBlock:
-    """Every shop that worked in the period, by name: its numbers, who came back, its year, its last 13 months.
+    """The largest shops that worked in the period, by name: numbers, who came back, their year, their last 13 months.
 
     shops: `lab.compare` by shop. retention, months: a metric by shop and month; retention over the last six told.
     """
     frame = shops.pivot(index="location_id", columns="metric", values="value").reset_index()
-    frame = frame[frame["visits"].fillna(0) > 0]
-    worked = len(frame)
-    frame = frame.sort_values(main_measure(shops), ascending=False).head(MOST_SHOPS)
+    measure = main_measure(shops)
+    frame = frame[frame[measure].fillna(0) > 0].sort_values(measure, ascending=False)
+    worked, frame = len(frame), frame.head(MOST_SHOPS)
     frame = frame.assign(shop=frame["location_id"].map(lambda shop: names.get(shop, shop))).sort_values("shop")
     frame["back"] = frame["location_id"].map(_rates(_pooled(retention, 6))).fillna(prose.MISSING)
     frame["on_year"] = frame["location_id"].map(moves(movers))

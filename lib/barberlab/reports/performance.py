@@ -38,18 +38,24 @@ type Line = tuple[str, str] | None
 
 def opening(span: Period, whole: pd.DataFrame, together: Mapping[str, pd.DataFrame], shops: pd.DataFrame) -> Headline:
     """The page's answer: what the main measure did, claimed no louder than its range carries."""
-    open_shops = int((shops.loc[shops["metric"] == "visits", "value"] > 0).sum())
-    visits = prose.plural(int(row(whole, "visits")["value"]), "completed visit")
-    counted = f"{visits} at {prose.plural(open_shops, 'shop')}"
     lede = (
-        f"Counted from {counted}, {day_range(span.start, span.last)}. Counts are exact; an estimate carries the range "
-        "we would bet on: “8 in 10” means right eight times out of ten."
+        f"Counted from {counted_from(whole, shops)}, {day_range(span.start, span.last)}. Counts are exact; an estimate "
+        "carries the range we would bet on: “8 in 10” means right eight times out of ten."
     )
     if span.partial:
         lede = f"{prose.partial(span.name, span.days, (span.whole_end - span.start).days)} are known. {lede}"
     return Headline(
         _answer(whole, together[main_measure(whole)], span), lede, eyebrow=f"Performance report · {span.name}"
     )
+
+
+def counted_from(whole: pd.DataFrame, shops: pd.DataFrame) -> str:
+    """What stands behind a page: visits at so many shops, or payments where visits are not known."""
+    measure = "payments" if whole.attrs["needs"]["visits"] else "completed visits"
+    main = main_measure(shops)
+    worked = int((shops.loc[shops["metric"] == main, "value"] > 0).sum())
+    number = "" if measure == "payments" else f"{prose.count(row(whole, 'visits')['value'])} "
+    return f"{number}{measure} at {prose.plural(worked, 'shop')}"
 
 
 def _answer(whole: pd.DataFrame, network: pd.DataFrame, span: Period) -> str:
@@ -139,8 +145,10 @@ def _in_all(every: pd.Series, like: pd.Series) -> str:
 
 
 def _custom(whole: pd.DataFrame, same: pd.DataFrame) -> Line:
+    if whole.attrs["needs"]["visits"]:
+        return None
     on_year = relative(row(same, "visits")["value"], row(same, "visits")["year_value"])
-    first = prose.plural(int(row(whole, "visits")["value"]), "visit")
+    first = f"{prose.count(row(whole, 'visits')['value'])} visits"
     first += "." if on_year is None else f", {prose.change(on_year)} like for like."
     if whole.attrs["needs"]["average_ticket"]:
         return first, ""

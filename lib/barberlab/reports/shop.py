@@ -53,13 +53,18 @@ def _opening(own: Mapping[str, pd.DataFrame], name: str, span: Period) -> Headli
     """The shop's answer: its main measure, and what its year says of it."""
     whole = own["shops"]
     measure = main_measure(whole)
-    value = row(whole, measure)["value"]
-    if whole.empty or prose.missing(value) or not value:
+    value = _value(whole, measure)
+    if not value:
         return Headline(f"{name} had no visits in {span.name}", eyebrow=f"Shop report · {span.name}")
     said = form(measure, whole.attrs["currency"])(value) + ("" if measure == "net_service_revenue" else " visits")
-    visits = prose.plural(int(row(whole, "visits")["value"]), "completed visit")
-    lede = f"Counted from {visits}, {measures.day_range(span.start, span.last)}."
+    lede = f"Counted from {performance.counted_from(whole, whole)}, {measures.day_range(span.start, span.last)}."
     return Headline(f"{name}: {said}, {_on_year(own['movers'], measure)}", lede, eyebrow=f"Shop report · {span.name}")
+
+
+def _value(whole: pd.DataFrame, measure: str) -> float:
+    """What the shop did in the period; 0 for one that was not open in it or in the periods it is compared with."""
+    value = None if whole.empty else row(whole, measure)["value"]
+    return 0.0 if prose.missing(value) else float(value)
 
 
 def _on_year(movers: pd.DataFrame, measure: str) -> str:
@@ -75,7 +80,7 @@ def _on_year(movers: pd.DataFrame, measure: str) -> str:
 def _sections(own, kept, name: str, span: Period, targets: Methodology) -> list[pages.Section]:
     whole = own["shops"]
     measure = main_measure(whole)
-    if prose.missing(row(whole, "visits")["value"]):
+    if not _value(whole, measure):
         return [pages.Section("Months so far", (measures.course(own["months"], span, name),))]
     figures_now = performance.key_figures(whole, whole, {measure: own["movers"]}, targets)
     return [
