@@ -13,6 +13,7 @@ from datetime import date, timedelta
 from barberlab.errors import BadInput
 
 YEAR = timedelta(weeks=52)
+SETTLING = timedelta(weeks=13)  # a shop's first quarter says how it fills up, not how it does
 _FORMS = "2025-06, 2025-Q2, 2025, 2025-W23 or 2025-06-01..2025-06-15"
 
 

@@ -1,11 +1,13 @@
 """A shop's change against last year: published formula, laws, and what it covers on simulated shops."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import t as student
 
 from barberlab.errors import NotAvailable
-from barberlab.models.change import BORROWED, changes
+from barberlab.models.change import BORROWED, blocks, changes
+from barberlab.periods import period
 
 
 def _network(rng, shops=8, blocks=13, noise=0.05, memory=0.0, true=None):
@@ -85,3 +87,31 @@ def test_a_shop_that_was_not_there_last_year_has_no_change():
 def test_with_too_little_history_there_is_no_telling():
     with pytest.raises(NotAvailable, match="Change against last year: not available: needs two years of history"):
         changes(np.ones((2, 3)), np.ones((2, 3)), ["a", "b"])
+
+
+def _daily(first_day: dict[str, str], last: str = "2025-06-30") -> pd.DataFrame:
+    days = {shop: pd.date_range(first, last) for shop, first in first_day.items()}
+    parts = [pd.DataFrame({"location_id": shop, "period": when, "value": 100}) for shop, when in days.items()]
+    return pd.concat(parts, ignore_index=True)
+
+
+def test_blocks_are_whole_periods_each_with_its_own_year_before():
+    span = period("2025-06", pd.Timestamp("2025-06-30").date())
+    now, before, shops = blocks(_daily({"a": "2022-07-01"}), span, most=3)
+    assert shops == ["a"]
+    assert now.tolist() == before.tolist() == [[3000, 3000, 3000]]
+
+
+def test_a_shop_in_its_first_quarter_a_year_ago_is_not_compared():
+    """June 2025 against 3 June to 2 July 2024: b opened in May 2024 and was filling up; c had a quarter behind it."""
+    span = period("2025-06", pd.Timestamp("2025-06-30").date())
+    daily = _daily({"a": "2022-07-01", "b": "2024-05-01", "c": "2024-03-01"})
+    now, before, shops = blocks(daily, span, most=2)
+    assert dict(zip(shops, np.isfinite(now[:, 0]), strict=True)) == {"a": True, "b": False, "c": True}
+    assert before[shops.index("c"), 0] == 3000
+
+
+def test_where_all_data_begin_late_nobody_is_taken_for_a_newcomer():
+    span = period("2025-06", pd.Timestamp("2025-06-30").date())
+    now, _before, _shops = blocks(_daily({"a": "2024-05-30", "b": "2024-06-01"}), span, most=1)
+    assert np.isfinite(now).all()

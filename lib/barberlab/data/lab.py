@@ -115,15 +115,17 @@ class Lab:
     def open_through(self, *spans: Period) -> list[str]:
         """Shops that worked from the beginning to the end of all the periods: those it is fair to compare.
 
-        A shop's first and last completed visit decide, with a week's grace at either end.
+        A shop's first and last completed visit decide, with a week's grace. One that opened within the data must have
+        had its first quarter behind it when the first period began: growth is not made of openings.
         """
         days = self._warehouse.table("daily").filter(lambda rows: rows.completed > 0)
         ends = days.group_by("location_id").aggregate(first=days.local_date.min(), last=days.local_date.max())
         frame = to_pandas(self._warehouse.execute(ends))
-        grace = timedelta(days=7)
-        first, last = min(s.start for s in spans) + grace, max(s.last for s in spans) - grace
-        through = (frame["first"] <= pd.Timestamp(first)) & (frame["last"] >= pd.Timestamp(last))
-        return sorted(frame.loc[through, "location_id"])
+        start, end, grace = min(s.start for s in spans), max(s.last for s in spans), timedelta(days=7)
+        from_the_start = frame["first"] <= pd.Timestamp(self.history_start + grace)
+        settled = from_the_start & (frame["first"] <= pd.Timestamp(start + grace))
+        settled |= frame["first"] <= pd.Timestamp(start - periods.SETTLING)
+        return sorted(frame.loc[settled & (frame["last"] >= pd.Timestamp(end - grace)), "location_id"])
 
     def _allowed(self, name: str, by: str) -> metrics.Metric:
         found = metrics.metric(name)

@@ -14,7 +14,7 @@ from scipy.stats import t as student
 
 from barberlab.errors import NotAvailable
 from barberlab.models.intervals import EIGHT_IN_TEN, NINETEEN_IN_TWENTY, tails
-from barberlab.periods import YEAR, Period
+from barberlab.periods import SETTLING, YEAR, Period
 
 BORROWED = 4.0  # d0: the network's swing counts as much as four of the shop's own pairs
 FEWEST_PAIRS = 6  # over all shops together; with fewer there is no telling how much is chance
@@ -23,8 +23,8 @@ FEWEST_PAIRS = 6  # over all shops together; with fewer there is no telling how 
 def blocks(daily: pd.DataFrame, span: Period, most: int = 13) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """(now, before, shops) for `changes`: sums over blocks as long as `span`, the newest one `span` itself.
 
-    daily: location_id, period [local day], value. A block that reaches before a shop's first day, or whose year before
-    does, is NaN for that shop; days without a row inside its history count as zero.
+    daily: location_id, period [local day], value. A block is NaN for a shop that was not there all through it and the
+    year before, or still filling its first quarter then; days without a row inside its history count as zero.
     """
     shops = sorted(daily["location_id"].unique())
     days = (pd.Timestamp(span.end) - daily["period"]).dt.days.to_numpy() - 1
@@ -38,7 +38,9 @@ def blocks(daily: pd.DataFrame, span: Period, most: int = 13) -> tuple[np.ndarra
     starts = np.arange(most) * span.days
     total = np.pad(series.cumsum(axis=1), ((0, 0), (1, 0)))
     now, before = (total[:, starts + lag + span.days] - total[:, starts + lag] for lag in (0, YEAR.days))
-    there = oldest[:, None] >= starts + YEAR.days + span.days - 1
+    reach = starts + YEAR.days + span.days - 1
+    from_the_start = oldest >= oldest.max(initial=0) - 7
+    there = oldest[:, None] >= np.where(from_the_start[:, None], reach, reach + SETTLING.days)
     return np.where(there, now, np.nan), np.where(there, before, np.nan), shops
 
 

@@ -149,7 +149,12 @@ def shop_table(
         tables.Column("shop", "Shop"),
         *_columns(shops, SHOP_COLUMNS),
         *back,
-        tables.Column("on_year", "On last year", right=True, missing="not open a year ago, or too little history"),
+        tables.Column(
+            "on_year",
+            "On last year",
+            right=True,
+            missing="not open a year ago, just opening then, or too little history",
+        ),
         tables.Column("course", "13 months", secondary=True),
     ]
     which = f"The {MOST_SHOPS} largest of {worked} shops; the shop report has them all. " if worked > MOST_SHOPS else ""

@@ -173,7 +173,12 @@ def contents(locations: pd.DataFrame, shops: pd.DataFrame, movers: pd.DataFrame)
         tables.Column(
             "value", label(measure), form(measure, shops.attrs["currency"]).table, missing="no visit in the period"
         ),
-        tables.Column("on_year", "On last year", right=True, missing="not open a year ago, or too little history"),
+        tables.Column(
+            "on_year",
+            "On last year",
+            right=True,
+            missing="not open a year ago, just opening then, or too little history",
+        ),
     ]
     return TableBlock(
         "Every shop has its page", tables.table(frame, columns), subtitle="▲ ▼ really moved; ● could be chance."
