@@ -14,21 +14,22 @@ from barberlab.data.quality import Gate
 
 ZONE = "America/New_York"
 AS_OF = moment("2025-04-30", ZONE)
-DAYS = "FROM range(1, 101) days(n), (SELECT DATE '2025-01-20' + n::INT AS day)"  # the 12th is 1 February, the 100th 30 April
+# The 12th is 1 February, the 100th 30 April.
+DAYS = "FROM range(1, 101) days(n), (SELECT DATE '2025-01-20' + n::INT AS day)"
 DIARY = f"""
-CREATE MACRO at(day, hour) AS timezone('{ZONE}', day + to_hours(hour));
+CREATE MACRO clock(day, hour) AS timezone('{ZONE}', day + to_hours(hour));
 INSERT INTO locations BY NAME SELECT 'ny' AS location_id, '{ZONE}' AS timezone, 'open' AS status;
 INSERT INTO staff_assignments BY NAME SELECT 'ann' AS staff_id, 'ny' AS location_id, DATE '2024-01-01' AS valid_from;
 INSERT INTO services BY NAME SELECT 'cut' AS service_id;
 INSERT INTO clients BY NAME SELECT 'c' || n AS client_id {DAYS};
 INSERT INTO appointments BY NAME SELECT 'a' || n AS appointment_id, 'ny' AS location_id, 'ann' AS staff_id,
-    'c' || n AS client_id, 'cut' AS service_id, at(day, 11) AS start, 'completed' AS status, false AS status_inferred,
-    3000 AS price_cents, 0 AS discount_cents {DAYS};
+    'c' || n AS client_id, 'cut' AS service_id, clock(day, 11) AS start, 'completed' AS status,
+    false AS status_inferred, 3000 AS price_cents, 0 AS discount_cents {DAYS};
 INSERT INTO payments BY NAME SELECT 'p' || n AS payment_id, 'ny' AS location_id, 'ann' AS staff_id,
     'c' || n AS client_id, 'a' || n AS appointment_id, 'service' AS kind, 3000 AS gross_cents, 0 AS discount_cents,
-    'completed' AS status, at(day, 12) AS paid_at {DAYS};
-INSERT INTO shifts BY NAME SELECT 'ann' AS staff_id, 'ny' AS location_id, at(day, 9) AS start, at(day, 17) AS "end",
-    'available' AS kind {DAYS};
+    'completed' AS status, clock(day, 12) AS paid_at {DAYS};
+INSERT INTO shifts BY NAME SELECT 'ann' AS staff_id, 'ny' AS location_id, clock(day, 9) AS start,
+    clock(day, 17) AS "end", 'available' AS kind {DAYS};
 """
 
 
@@ -51,8 +52,8 @@ def failed(found: dict[str, Gate]) -> list[str]:
 
 
 def n(first: int, last: int, table: str = "appointments") -> str:
-    """SQL condition: the rows of these days."""
-    return f"{table[:-1]}_id[2:]::INT BETWEEN {first} AND {last}"
+    """SQL condition: the diary's own rows of these days."""
+    return f"TRY_CAST({table[:-1]}_id[2:] AS INT) BETWEEN {first} AND {last}"
 
 
 def without(first: int, last: int) -> str:
@@ -299,8 +300,9 @@ def test_the_month_under_way_is_not_yet_missed(judge):
 
 
 def test_a_shop_that_is_open_and_falls_silent_has_a_gap(judge):
-    gate = judge(second_shop(39))["DQ-5"]  # nothing in March and April
-    assert (gate.passed, gate.counted) == (False, "2 of 8 shop-months")
+    """Nothing in March; and nothing in April, which has three hours to go in Los Angeles when it is over here."""
+    gate = judge(second_shop(39))["DQ-5"]
+    assert (gate.passed, gate.counted) == (False, "1 of 7 shop-months")
 
 
 @pytest.mark.parametrize("closed_on", ["'2025-03-01'", "'2025-03-20'", "NULL"])
@@ -312,9 +314,9 @@ def test_a_shop_that_closed_has_none(judge, closed_on):
 
 def test_a_shop_that_opened_later_has_none(judge):
     began = "DELETE FROM {} WHERE location_id = 'la' AND local_day({}) < '2025-03-01';"
-    macro = "CREATE MACRO local_day(at) AS CAST(timezone('America/Los_Angeles', at) AS DATE);"
+    macro = "CREATE MACRO local_day(moment) AS CAST(timezone('America/Los_Angeles', moment) AS DATE);"
     early = macro + began.format("appointments", "start") + began.format("payments", "paid_at")
-    assert judge(second_shop(100) + early)["DQ-5"].counted == "0 of 6 shop-months"
+    assert judge(second_shop(100) + early)["DQ-5"].counted == "0 of 5 shop-months"  # four here, March there
 
 
 def test_a_roster_does_not_hide_a_month_of_lost_visits_and_a_booking_to_come_opens_none(judge):
@@ -390,7 +392,6 @@ def test_without_a_barber_only_the_client_can_tell(judge):
 def test_somebody_elses_payment_in_between_does_not_hide_the_second(judge):
     between = twice("'somebody' AS client_id, NULL AS appointment_id, paid_at + INTERVAL 3 MINUTE AS paid_at")
     again = between.replace("'b'", "'c'").replace("'somebody'", "client_id").replace("3 MINUTE", "6 MINUTE")
-    again = again.replace("payments WHERE", "payments WHERE length(payment_id) <= 4 AND payment_id NOT LIKE '%b' AND")
     assert judge(between + again)["DQ-8"].counted == "100 of 300 service payments"
 
 

@@ -235,7 +235,7 @@ def _paid_twice(con) -> Gate:
         con,
         """
         WITH p AS (
-            SELECT *, epoch(paid_at) // 600 AS slot FROM payments WHERE kind = 'service' AND gross_cents > 0
+            SELECT *, epoch_ms(paid_at) // 600000 AS slot FROM payments WHERE kind = 'service' AND gross_cents > 0
         ), near AS (
             SELECT *, unnest([slot, slot + 1]) AS next_slot FROM p
         )
@@ -278,10 +278,11 @@ def _fresh(con, moment: str) -> Gate:
             FROM location_day d JOIN locations l USING (location_id)
             WHERE greatest(completed, bookings, clients, net_service_cents) > 0
         )
-        SELECT greatest(0, epoch({moment}) - epoch(max(seen_at))) / 3600 FROM visits
+        SELECT (epoch({moment}) - epoch(max(seen_at))) / 3600 FROM visits
         """,
     )[0]
     words = "the newest visit is at most 48 hours before the data's own date"
     if hours is None:
         return Gate("DQ-10", words, None, None, 48.0, "hours", "no visits")
+    hours = max(0.0, hours)
     return Gate("DQ-10", words, hours <= 48, hours, 48.0, "hours", f"{hours:.1f} hours since the newest visit")
