@@ -16,7 +16,7 @@ _SIGN = {True: ("holds", "good"), False: ("fails", "bad"), None: ("nothing to ju
 
 def status(facts: Mapping[str, Any], as_of: datetime, quality: pd.DataFrame) -> StatusLine:
     """The page's first line: how far the data reach, which checks hold, what kind of data it is."""
-    failed = int((quality["passed"] == False).fillna(False).sum())  # noqa: E712  pandas compares element by element
+    failed = int(quality["passed"].eq(False).fillna(False).sum())
     judged = int(quality["passed"].notna().sum())
     checks = f"{judged - failed} of {judged} data checks hold"
     said = [("good", f"Data to {_until(as_of, facts['timezone'])}"), ("bad" if failed else "good", checks)]
