@@ -20,7 +20,11 @@ from barberlab.runs import parameters
 REPO = Path(__file__).resolve().parents[1]
 HALLWAY = ("errors", "scope", "workspace", "params", "files", "personal", "periods")
 ROOMS = ("data", "models", "decisions", "reports", "runs", "serve")
-ORDER = dict.fromkeys(HALLWAY, 0) | {room: place for place, room in enumerate(ROOMS, 1)} | {"cli": len(ROOMS) + 1}
+ORDER = (
+    dict.fromkeys(HALLWAY, 0)
+    | {room: place for place, room in enumerate(ROOMS, 1)}
+    | {"cli": len(ROOMS) + 1, "__main__": len(ROOMS) + 2}
+)
 CORE = ("models", "decisions", "reports")
 
 # Each tool and where it lives; pandas, numpy, scipy, pyarrow and xarray are everywhere.

@@ -13,7 +13,8 @@ from datetime import date, timedelta
 from barberlab.errors import BadInput
 
 YEAR = timedelta(weeks=52)
-SETTLING = timedelta(weeks=13)  # a shop's first quarter says how it fills up, not how it does
+SETTLING = timedelta(weeks=52)  # a shop's first year says how it fills up, not how it does
+USUAL = 0.8  # of its usual open days a shop must have worked, to be compared
 _FORMS = "2025-06, 2025-Q2, 2025, 2025-W23 or 2025-06-01..2025-06-15"
 
 

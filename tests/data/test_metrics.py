@@ -89,7 +89,7 @@ def test_a_network_is_the_sum_of_its_parts(lab, name, by):
 @pytest.mark.parametrize("name", metrics.METRICS)
 def test_days_weeks_and_quarters_add_up_to_the_same(lab, name):
     span = {"since": "2024-01-01", "until": "2026-01-01"}
-    totals = {g: lab.metric(name, grain=g, **span)["numerator"].sum() for g in metrics.GRAINS}
+    totals = {g: lab.metric(name, grain=g, **span)["numerator"].sum() for g in metrics.METRICS[name].grains}
     assert len(set(totals.values())) == 1
 
 
@@ -129,8 +129,38 @@ def test_a_visit_of_unknown_length_makes_its_day_unknown_not_empty(workspace, tm
 def test_a_metric_or_grain_that_is_not_there_is_named_with_those_that_are(lab):
     with pytest.raises(BadInput, match="no metric 'revenue'; there are net_service_revenue"):
         lab.metric("revenue")
-    with pytest.raises(BadInput, match="grain one of day, week, month"):
+    with pytest.raises(BadInput, match="'visits' is told by day, week, month, quarter, year, total, not by fortnight"):
         lab.metric("visits", grain="fortnight")
+    with pytest.raises(BadInput, match="by='shops': by is one of network, region, shop"):
+        lab.metric("visits", by="shops")
+
+
+def test_retention_is_told_by_whole_months_however_the_period_is_cut(lab):
+    whole = lab.metric("retention_42", until="2025-05-01")
+    cut = lab.metric("retention_42", until="2025-05-20")
+    assert whole["value"].equals(cut["value"])
+    with pytest.raises(BadInput, match="told by month, quarter, year, total, not by week"):
+        lab.metric("retention_42", grain="week")
+
+
+def test_what_is_still_to_come_is_booked_and_nothing_else(lab):
+    ahead = {"grain": "total", "since": "2025-07-01", "until": "2025-08-01"}
+    assert lab.metric("bookings", **ahead)["value"].item() == 1
+    assert lab.metric("visits", **ahead)["numerator"].isna().all()
+
+
+def test_a_period_before_the_data_is_refused(lab):
+    with pytest.raises(BadInput, match="period '2020-01' ends before the data begin, 2024-06-03"):
+        lab.period("2020-01")
+
+
+def test_payments_that_a_source_began_to_keep_late_are_unknown_before_not_zero(workspace, tmp_path):
+    tables = corner.tables()
+    tables["payments"] = tables["payments"][tables["payments"]["paid_at"] > "2025-05"]
+    corner.bring(workspace, tmp_path, tables)
+    ny = open_lab(workspace, Scope("corner")).metric("average_ticket", by="shop").set_index(["location_id", "period"])
+    assert pd.isna(ny.loc[("ny", "2025-04-01"), "value"])
+    assert ny.loc[("ny", "2025-05-01"), "numerator"] == 1500
 
 
 def test_polars_gives_the_same_numbers_as_duckdb(lab):
@@ -153,6 +183,8 @@ def test_what_follows_a_visit_is_what_a_plain_loop_finds(lab):
     for _, visit in visits[visits["client_id"].notna()].iterrows():
         later = visits[(visits["client_id"] == visit["client_id"]) & (visits["start"] > visit["start"])]
         assert visit["next_booked"] == later["booked_at"].min() or (pd.isna(visit["next_booked"]) and later.empty)
+        stood = later.loc[~(later["cancelled_at"] < visit["start"]), "booked_at"]
+        assert visit["next_standing"] == stood.min() or (pd.isna(visit["next_standing"]) and stood.isna().all())
         if visit["status"] == "completed":
             came = later.loc[later["status"] == "completed", "local_date"]
             assert visit["next_date"] == came.min() or (pd.isna(visit["next_date"]) and came.empty)

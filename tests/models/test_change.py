@@ -102,10 +102,10 @@ def test_blocks_are_whole_periods_each_with_its_own_year_before():
     assert now.tolist() == before.tolist() == [[3000, 3000, 3000]]
 
 
-def test_a_shop_in_its_first_quarter_a_year_ago_is_not_compared():
-    """June 2025 against 3 June to 2 July 2024: b opened in May 2024 and was filling up; c had a quarter behind it."""
+def test_a_shop_in_its_first_year_a_year_ago_is_not_compared():
+    """June 2025 against 3 June to 2 July 2024: b opened in March 2024 and was filling up; c had a year behind it."""
     span = period("2025-06", pd.Timestamp("2025-06-30").date())
-    daily = _daily({"a": "2022-07-01", "b": "2024-05-01", "c": "2024-03-01"})
+    daily = _daily({"a": "2022-07-01", "b": "2024-03-01", "c": "2023-05-30"})
     now, before, shops = blocks(daily, span, most=2)
     assert dict(zip(shops, np.isfinite(now[:, 0]), strict=True)) == {"a": True, "b": False, "c": True}
     assert before[shops.index("c"), 0] == 3000
@@ -115,3 +115,11 @@ def test_where_all_data_begin_late_nobody_is_taken_for_a_newcomer():
     span = period("2025-06", pd.Timestamp("2025-06-30").date())
     now, _before, _shops = blocks(_daily({"a": "2024-05-30", "b": "2024-06-01"}), span, most=1)
     assert np.isfinite(now).all()
+
+
+def test_a_shop_that_was_shut_for_half_of_either_period_is_not_compared():
+    span = period("2025-06", pd.Timestamp("2025-06-30").date())
+    daily = _daily({"a": "2022-07-01", "b": "2022-07-01"})
+    shut = (daily["location_id"] == "b") & daily["period"].between("2024-06-10", "2024-06-24")
+    now, _before, _shops = blocks(daily[~shut], span, most=1)
+    assert np.isfinite(now[:, 0]).tolist() == [True, False]

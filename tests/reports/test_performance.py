@@ -75,7 +75,7 @@ def test_without_a_year_before_the_headline_only_counts():
 def test_without_money_the_page_speaks_of_visits_and_says_so():
     visits = _compared({"visits": (3000, np.nan, 2900, np.nan)}, {"net_service_revenue": "table 7, payments"})
     title = performance.opening(SPAN, visits, {"visits": _moved(0.99)}, SHOPS).title
-    lines = performance.five_lines(visits, visits, _moved(0.99), {"network": "All"}, _retention({}))
+    lines = performance.five_lines(visits, visits, {}, _moved(0.99), {"network": "All"}, _retention({}))
     assert title == "3,000 visits, up 10.0% like for like"
     assert lines.lines[0] == (
         "There is no money in these data.",

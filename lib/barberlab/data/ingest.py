@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from barberlab.data.sources import reader
 from barberlab.data.sources.mapping import Facts, Mapping
 from barberlab.data.validate import QUARANTINE, Checked, check, check_together, good_schema
 from barberlab.data.versions import Version
-from barberlab.errors import BadInput, BarberlabError
+from barberlab.errors import BadInput, BarberlabError, Damaged
 from barberlab.scope import check_network_id
 from barberlab.workspace import Workspace
 
@@ -107,7 +107,12 @@ def _batch(mapping: Mapping, paths: list[Path], key: pseudonyms.Key, as_of: str 
 
 def _is_this(version: Version, batch: str, afresh: bool) -> bool:
     """Whether the version is made of these files; and, to start afresh, of nothing but these files."""
-    return version.manifest["batch"] == batch and not (afresh and version.manifest["base"])
+    if version.manifest["batch"] != batch or (afresh and version.manifest["base"]):
+        return False
+    try:
+        return all(version.paths(table) for table in version.manifest["tables"])
+    except Damaged:
+        return False  # the same files mend what was damaged
 
 
 def _inputs(paths: list[Path]) -> list[dict[str, Any]]:
@@ -121,6 +126,7 @@ def _stage(mapping, network, paths, said, key, base: Version | None, number: int
         facts = _facts(con, mapping, network)
         asked = {"network": network} | facts.model_dump(include={"timezone", "currency", "country"})
         mapped = _map(con, mapping, network, asked, reader.absent(mapping, paths))
+        _one_currency(con, mapped["locations"], facts)
         staff = pseudonyms.replace(con, mapped, key)
         known = _as_of(con, mapping, asked, said, mapped)
         checked = [check(con, TABLES[name], mapped[name], known, staged) for name in mapped]
@@ -172,16 +178,21 @@ def _refuse_others(relation, name: str, network: str) -> None:
 def _as_of(con, mapping: Mapping, asked: dict[str, Any], said: str | None, mapped: dict[str, str]) -> datetime:
     """What was asked for, else what the mapping says, else the end of the day of the last visit kept or missed."""
     said = said or mapping.as_of or _last_visit(mapped, mapping.level)
-    if not said.lstrip().upper().startswith(("SELECT", "WITH")):
-        return moment(said, asked["timezone"])
-    found = reader.query(con, mapping, "as_of", said, asked).to_arrow_table()
-    value = found.column(0)[0].as_py() if found.num_rows == 1 else None
-    if value is None:
-        raise BadInput(f"mapping {mapping.source}: as_of: no date found; say one with --as-of")
-    return moment(value, asked["timezone"])
+    value: Any = said
+    if said.lstrip().upper().startswith(("SELECT", "WITH")):
+        found = reader.query(con, mapping, "as_of", said, asked).to_arrow_table()
+        value = found.column(0)[0].as_py() if found.num_rows == 1 else None
+        if value is None:
+            raise BadInput(f"mapping {mapping.source}: as_of: no date found; say one with --as-of")
+    known = moment(value, asked["timezone"])
+    if known > datetime.now(UTC) + timedelta(days=1):
+        raise BadInput(f"as_of would be {known:%Y-%m-%d}, which is still to come: a date is mistyped, or say --as-of")
+    return known
 
 
 def _last_visit(mapped: dict[str, str], level: str) -> str:
+    if ("location_day" if level == "day" else "appointments") not in mapped:
+        raise BadInput("as_of: the source has no visits to take it from; say it in the mapping or with --as-of")
     if level == "day":
         return f"SELECT max(TRY_CAST(local_date AS DATE)) FROM {mapped['location_day']}"
     local = "CAST(TRY_CAST(start AS TIMESTAMPTZ) AT TIME ZONE $timezone AS DATE)"
@@ -217,7 +228,6 @@ def _assemble(
 ):
     """Merge, date, roll up, judge and write; returns the manifest without what only the batch knows."""
     build.merge(con, staged / "good", base)
-    _one_currency(con, facts)
     build.keep_names(con, staff, base)
     build.date_locally(con, facts.timezone)
     at = build.clock(con, as_of, facts.timezone)
@@ -233,15 +243,16 @@ def _assemble(
     }
 
 
-def _one_currency(con, facts: Facts) -> None:
+def _one_currency(con, locations: str, facts: Facts) -> None:
     """Amounts of two currencies would be added up; there is no table of rates to prevent it. No shop is no network."""
-    found = [row[0] for row in con.sql("SELECT DISTINCT currency FROM locations ORDER BY 1").fetchall()]
+    if "currency" not in con.table(locations).columns:
+        return  # the contract says what is missing
+    found = [row[0] for row in con.sql(f'SELECT DISTINCT currency::VARCHAR FROM "{locations}" ORDER BY 1').fetchall()]
     if not found:
         raise BadInput("locations: the mapping brings no shop; is the network's id spelt as in the files?")
     if found != [facts.currency]:
-        raise BadInput(
-            f"locations: currency is {', '.join(found)}, but the network's is {facts.currency}; one per network"
-        )
+        said = ", ".join(map(str, found))
+        raise BadInput(f"locations: currency is {said}, but the network's is {facts.currency}; one per network")
 
 
 def _outliers(con, bad: Path) -> int:

@@ -57,7 +57,10 @@ class Lab:
 
     def period(self, said: str = "") -> Period:
         """The days that "2025-06", "2025-Q2" or "2025-06-01..2025-06-15" names; without a name the last whole month."""
-        return periods.period(said, self.today)
+        found = periods.period(said, self.today)
+        if found.end <= self.history_start:
+            raise BadInput(f"period {said!r} ends before the data begin, {self.history_start}")
+        return found
 
     def table(self, name: str) -> pd.DataFrame:
         """All rows of a table that this scope may see; amounts in minor units, instants in UTC."""
@@ -82,8 +85,7 @@ class Lab:
         Money is in minor units.
         """
         found = self._allowed(name, by)
-        until = _day(until) or self.today + timedelta(days=1)
-        rows, keys = metrics.over_time(self._rows(by), by, grain, _day(since), until)
+        rows, keys = metrics.over_time(self._rows(by), by, grain, *self._span(found, grain, _day(since), _day(until)))
         frame = self._fetch(rows, keys, [found])
         frame = frame.rename(columns=lambda column: column.removeprefix(f"{name}."))
         needs = None if frame["value"].notna().any() else found.missing(self._warehouse.has)
@@ -116,19 +118,38 @@ class Lab:
         """Shops that worked from the beginning to the end of all the periods: those it is fair to compare.
 
         A shop's first and last completed visit decide, with a week's grace. One that opened within the data must have
-        had its first quarter behind it when the first period began: growth is not made of openings.
+        had a year behind it when the first period began, and each must have worked at least 80 % of its usual days in
+        every period: growth is made neither of openings nor of a shop that was shut.
         """
         days = self._warehouse.table("daily").filter(lambda rows: rows.completed > 0)
-        ends = days.group_by("location_id").aggregate(first=days.local_date.min(), last=days.local_date.max())
-        frame = to_pandas(self._warehouse.execute(ends))
+        worked = to_pandas(self._warehouse.execute(days.select("location_id", "local_date").distinct()))
+        ends = worked.groupby("location_id")["local_date"].agg(["min", "max", "count"])
         start, end, grace = min(s.start for s in spans), max(s.last for s in spans), timedelta(days=7)
-        from_the_start = frame["first"] <= pd.Timestamp(self.history_start + grace)
-        settled = from_the_start & (frame["first"] <= pd.Timestamp(start + grace))
-        settled |= frame["first"] <= pd.Timestamp(start - periods.SETTLING)
-        return sorted(frame.loc[settled & (frame["last"] >= pd.Timestamp(end - grace)), "location_id"])
+        from_the_start = ends["min"] <= pd.Timestamp(self.history_start + grace)
+        settled = from_the_start & (ends["min"] <= pd.Timestamp(start + grace))
+        settled |= ends["min"] <= pd.Timestamp(start - periods.SETTLING)
+        usual = ends["count"] / ((ends["max"] - ends["min"]).dt.days + 1)
+        for span in spans:
+            inside = worked["local_date"].between(pd.Timestamp(span.start), pd.Timestamp(span.last))
+            open_days = worked[inside].groupby("location_id")["local_date"].count().reindex(ends.index, fill_value=0)
+            settled &= open_days >= periods.USUAL * usual * span.days
+        return sorted(ends.index[settled & (ends["max"] >= pd.Timestamp(end - grace))])
+
+    def _span(self, found: metrics.Metric, grain: str, since: date | None, until: date | None):
+        """The days to count: none after `as_of`, but for what is booked; whole months, for what months are asked."""
+        if grain not in found.grains:
+            raise BadInput(f"metric {found.name!r} is told by {', '.join(found.grains)}, not by {grain}")
+        tomorrow = self.today + timedelta(days=1)
+        until = tomorrow if until is None or (until > tomorrow and not found.ahead) else until
+        if "day" in found.grains:
+            return since, until
+        # Cut inside a month, a client's last visit of the month would be that of who stayed away since.
+        return since and since.replace(day=1), until.replace(day=1)
 
     def _allowed(self, name: str, by: str) -> metrics.Metric:
         found = metrics.metric(name)
+        if by not in metrics.BY:
+            raise BadInput(f"by={by!r}: by is one of {', '.join(metrics.BY)}")
         if self._warehouse.scope.role not in found.roles or by not in found.by:
             raise BadInput(f"metric {name!r} is not shown by {by} to the role {self._warehouse.scope.role}")
         return found

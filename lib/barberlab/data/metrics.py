@@ -33,7 +33,8 @@ class Metric:
     `unit`: money and money_per_hour (minor units), count, rate (so many out of so many), share (of time; may pass 1).
     `top` over `bottom` are measures of the rollup; without `bottom` it is the sum of `top`. `needs` are the tables that
     bring it, `else_needs` what is missing when they are there and the number still is not.
-    `null_rule` says when it is unknown.
+    `null_rule` says when it is unknown. `grains` are those it can be told at; `ahead` metrics also look beyond `as_of`,
+    at what is booked.
     """
 
     name: str
@@ -47,6 +48,8 @@ class Metric:
     else_needs: str = "rows in the period asked for"
     roles: tuple[str, ...] = READERS
     by: tuple[str, ...] = tuple(BY)
+    grains: tuple[str, ...] = tuple(GRAINS)
+    ahead: bool = False
 
     def columns(self, rows: ibis.Table) -> dict[str, ibis.Value]:
         """The metric over `rows` of the rollup: value, numerator, denominator (null for a plain sum)."""
@@ -114,6 +117,7 @@ _ALL = (
         "unknown where the source counts no bookings",
         _VISITS,
         _sum("bookings"),
+        ahead=True,
     ),
     Metric(
         *("new_clients", "New clients", "count"),
@@ -140,6 +144,7 @@ _ALL = (
         _sum("booked_min"),
         _sum("available_min"),
         else_needs=_DURATIONS,
+        ahead=True,
     ),
     Metric(
         *("revenue_per_available_hour", "Revenue per available hour", "money_per_hour"),
@@ -191,6 +196,7 @@ _ALL = (
         _sum("retained_42"),
         _sum("base_42"),
         else_needs=_CLOSED,
+        grains=("month", "quarter", "year", "total"),
     ),
     Metric(
         *("retention_90", "Back within 90 days", "rate"),
@@ -200,6 +206,7 @@ _ALL = (
         _sum("retained_90"),
         _sum("base_90"),
         else_needs=_CLOSED,
+        grains=("month", "quarter", "year", "total"),
     ),
 )
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}

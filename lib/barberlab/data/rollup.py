@@ -24,6 +24,7 @@ SHIFT_MEASURES = ("available_min",)
 MEASURES = VISIT_MEASURES + PAYMENT_MEASURES + SHIFT_MEASURES
 NEW_CLIENT_HISTORY = 180  # days before a client never seen may be called new
 REBOOK_HOURS = 24
+GRACE_DAYS = 7  # a shop's first days may pass without a payment
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,18 @@ def from_visits(tables: dict[str, ibis.Table], clock: Clock) -> ibis.Table:
 def followed(visits: ibis.Table) -> ibis.Table:
     """Each appointment with what came after it, for its client: the only windows of the house.
 
-    next_booked [UTC]: when the earliest-made of the client's later bookings was made. Of completed visits of known
-    clients also nth [0 = first ever], next_date [local date of the next completed visit].
+    next_booked [UTC]: when the earliest-made of the client's later bookings was made; next_standing: the same of those
+    that were not cancelled before this visit. Of completed visits of known clients also nth [0 = first ever] and
+    next_date [local date of the next completed visit].
     """
     later = ibis.window(group_by="client_id", order_by=["start", "appointment_id"], rows=(1, None))
-    rows = visits.mutate(next_booked=visits.booked_at.min().over(later))
+    kept = ibis.ifelse(visits.status == "cancelled", ibis.null(visits.booked_at.type()), visits.booked_at)
+    rows = visits.mutate(next_booked=visits.booked_at.min().over(later), next_kept=kept.min().over(later))
+    stood = _cancelled_later(visits)
+    rows = rows.left_join(stood, rows.appointment_id == stood.of_visit)
+    rows = rows.mutate(next_standing=ibis.least(rows.next_kept, rows.stood_from)).drop(
+        "next_kept", "stood_from", "of_visit"
+    )
     done = visits.filter((visits.status == "completed") & visits.client_id.notnull())
     order = ibis.window(group_by="client_id", order_by=["start", "appointment_id"])
     done = done.select(
@@ -65,6 +73,16 @@ def followed(visits: ibis.Table) -> ibis.Table:
     return rows.left_join(done, rows.appointment_id == done.visit_id).drop("visit_id")
 
 
+def _cancelled_later(visits: ibis.Table) -> ibis.Table:
+    """Of each visit, the earliest-made of the client's later bookings that was cancelled, but not before the visit."""
+    lost = visits.filter(visits.status == "cancelled").select(
+        who=_.client_id, lost_start=_.start, lost_booked=_.booked_at, lost_at=_.cancelled_at
+    )
+    pairs = visits.inner_join(lost, visits.client_id == lost.who)
+    pairs = pairs.filter((pairs.lost_start > pairs.start) & (pairs.lost_at.isnull() | (pairs.lost_at >= pairs.start)))
+    return pairs.group_by(of_visit=pairs.appointment_id).aggregate(stood_from=pairs.lost_booked.min())
+
+
 def daily(tables: dict[str, ibis.Table], clock: Clock) -> ibis.Table:
     """The rollup from tables whose appointments are `followed`; no windows here, so that every engine can check it."""
     parts = [
@@ -72,11 +90,11 @@ def daily(tables: dict[str, ibis.Table], clock: Clock) -> ibis.Table:
         (_takings(tables["payments"]), PAYMENT_MEASURES),
         (_floor_time(tables["shifts"]), SHIFT_MEASURES),
     ]
-    known = [part.select("location_id").distinct() for part, _m in parts]
+    known = [part.group_by("location_id").aggregate(first=part.local_date.min()) for part, _m in parts]
     rows = ibis.union(*(_widened(part, measures) for part, measures in parts))
     rows = rows.group_by(KEYS).aggregate(**{m: rows[m].sum() for m in MEASURES}, unclear=rows.unclear.sum())
     for shops, (_part, measures) in zip(known, parts, strict=True):
-        rows = _zero_where_known(rows, shops, measures)
+        rows = _zero_where_known(rows, shops, measures, always=measures is VISIT_MEASURES)
     told_from = ibis.literal(clock.history_start + timedelta(days=NEW_CLIENT_HISTORY))
     return rows.mutate(
         booked_min=ibis.ifelse(_.unclear > 0, ibis.null("int64"), _.booked_min),
@@ -90,12 +108,20 @@ def _widened(part: ibis.Table, measures: tuple[str, ...]) -> ibis.Table:
     return part.mutate(**blank, **unclear).select(*KEYS, *MEASURES, "unclear")
 
 
-def _zero_where_known(rows: ibis.Table, shops: ibis.Table, measures: tuple[str, ...]) -> ibis.Table:
-    """Nothing happened, at a shop whose source would have said so."""
-    shops = shops.select(known_location=_.location_id)
+def _zero_where_known(rows: ibis.Table, shops: ibis.Table, measures: tuple[str, ...], always: bool) -> ibis.Table:
+    """Nothing happened, at a shop whose source would have said so: from a week before its first such row on.
+
+    Days with visits before a source began to keep payments or shifts are unknown, not zero. Visits (`always`) are the
+    source's first concern, so a shop that has any is known all through.
+    """
+    shops = shops.select(known_location=_.location_id, known_from=_.first)
     joined = rows.left_join(shops, rows.location_id == shops.known_location)
-    filled = {m: ibis.ifelse(_.known_location.notnull(), _[m].fill_null(0), _[m]) for m in measures}
-    return joined.mutate(**filled).drop("known_location")
+    told = joined.known_location.notnull()
+    if not always:
+        late_enough = joined.local_date.delta(joined.known_from, unit="day") >= -GRACE_DAYS
+        told &= late_enough | (joined.completed.fill_null(0) == 0)
+    filled = {m: ibis.ifelse(told, joined[m].fill_null(0), joined[m]) for m in measures}
+    return joined.mutate(**filled).drop("known_location", "known_from")
 
 
 def _visits(tables: dict[str, ibis.Table], clock: Clock) -> ibis.Table:
@@ -139,7 +165,7 @@ def _with_rebooking(visits: ibis.Table, clock: Clock) -> ibis.Table:
     return rows.mutate(
         may_rebook=told & (rows.until <= int(clock.as_of.timestamp())),
         rebooked=rows.next_booked.epoch_seconds() <= rows.until,
-        prebooked=rows.next_booked < rows.start,
+        prebooked=rows.next_standing < rows.start,
     )
 
 

@@ -64,7 +64,12 @@ def open_warehouse(
             f"as_of {at:%Y-%m-%d %H:%M} UTC is later than the data of {scope.network!r}, "
             f"which end {found.as_of:%Y-%m-%d %H:%M} UTC; ingest newer files or ask for an earlier day"
         )
-    return Warehouse(scope, found, at)
+    desk = Warehouse(scope, found, at)
+    if desk.today < desk.clock.history_start:
+        raise BadInput(
+            f"as_of {desk.today} lies before the data of {scope.network!r} begin, {desk.clock.history_start}"
+        )
+    return desk
 
 
 class Warehouse:

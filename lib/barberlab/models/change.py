@@ -14,7 +14,7 @@ from scipy.stats import t as student
 
 from barberlab.errors import NotAvailable
 from barberlab.models.intervals import EIGHT_IN_TEN, NINETEEN_IN_TWENTY, tails
-from barberlab.periods import SETTLING, YEAR, Period
+from barberlab.periods import SETTLING, USUAL, YEAR, Period
 
 BORROWED = 4.0  # d0: the network's swing counts as much as four of the shop's own pairs
 FEWEST_PAIRS = 6  # over all shops together; with fewer there is no telling how much is chance
@@ -24,7 +24,7 @@ def blocks(daily: pd.DataFrame, span: Period, most: int = 13) -> tuple[np.ndarra
     """(now, before, shops) for `changes`: sums over blocks as long as `span`, the newest one `span` itself.
 
     daily: location_id, period [local day], value. A block is NaN for a shop that was not there all through it and the
-    year before, or still filling its first quarter then; days without a row inside its history count as zero.
+    year before, still in its first year then, or shut for part of either; other days without a row count as zero.
     """
     shops = sorted(daily["location_id"].unique())
     days = (pd.Timestamp(span.end) - daily["period"]).dt.days.to_numpy() - 1
@@ -41,7 +41,17 @@ def blocks(daily: pd.DataFrame, span: Period, most: int = 13) -> tuple[np.ndarra
     reach = starts + YEAR.days + span.days - 1
     from_the_start = oldest >= oldest.max(initial=0) - 7
     there = oldest[:, None] >= np.where(from_the_start[:, None], reach, reach + SETTLING.days)
+    there &= _open_as_usual(series, oldest, starts, span.days)
     return np.where(there, now, np.nan), np.where(there, before, np.nan), shops
+
+
+def _open_as_usual(series: np.ndarray, oldest: np.ndarray, starts: np.ndarray, days: int) -> np.ndarray:
+    """(shop, block): whether the shop worked at least 80 % of its usual days in the block and in the year before."""
+    opened = series > 0
+    usual = opened.sum(axis=1) / np.minimum(oldest + 1, series.shape[1])
+    count = np.pad(opened.cumsum(axis=1), ((0, 0), (1, 0)))
+    worked = [count[:, starts + lag + days] - count[:, starts + lag] for lag in (0, YEAR.days)]
+    return np.minimum(*worked) >= USUAL * usual[:, None] * days
 
 
 def changes(now: np.ndarray, before: np.ndarray, names: list[str]) -> pd.DataFrame:

@@ -58,6 +58,12 @@ def is_real(movers: pd.DataFrame) -> pd.Series:
     return sure & beyond
 
 
+def verdict(movers: pd.DataFrame) -> tuple[str, bool | None]:
+    """good, bad or chance, and which way it rose, of the first line: one rule for headlines, key figures and lists."""
+    rose = bool(movers["change"].iloc[0] > 0)
+    return ("good" if rose else "bad", rose) if bool(is_real(movers).iloc[0]) else ("chance", None)
+
+
 def mover_figure(movers: pd.DataFrame, names: Mapping[str, str], span: Period, measure: str) -> Block:
     """Every shop's change against the same weeks of last year, in colour only where it is real."""
     if movers.attrs["needs"]:
@@ -69,7 +75,7 @@ def mover_figure(movers: pd.DataFrame, names: Mapping[str, str], span: Period, m
         known,
         *("shop", "change", "low80", "high80", "low95", "high95", "real"),
         slug="movers",
-        title=f"{prose.spelled(real).capitalize()} of {len(known)} shops truly moved"
+        title=f"{prose.spelled(real).capitalize()} of {len(known)} shops very likely moved"
         if real
         else "No shop clearly moved",
         subtitle=(
@@ -158,7 +164,7 @@ def shop_table(
         tables.Column("course", "13 months", secondary=True),
     ]
     which = f"The {MOST_SHOPS} largest of {worked} shops; the shop report has them all. " if worked > MOST_SHOPS else ""
-    subtitle = f"{which}By name. ▲ ▼ really moved on last year; ● could be chance. Each line is on its own scale."
+    subtitle = f"{which}By name. ▲ ▼ very likely moved on last year; ● could be chance. Each line is on its own scale."
     return TableBlock("Every shop", tables.table(frame, columns), subtitle=subtitle)
 
 

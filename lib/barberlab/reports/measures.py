@@ -1,6 +1,5 @@
 """How is a metric drawn and said? Its format, its course, its change, its absence: the same on every report."""
 
-from collections.abc import Mapping
 from datetime import date
 
 import pandas as pd
@@ -142,6 +141,13 @@ def day_range(first: date, last: date) -> str:
     return f"{first.day} {prose.short_month(first)} {first.year} to {last.day} {prose.short_month(last)} {last.year}"
 
 
-def names(shops: pd.DataFrame) -> Mapping[str, str]:
-    """Shop id -> the name shown: its trading name, else its id."""
-    return dict(zip(shops["location_id"], shops["name"].fillna(shops["location_id"]), strict=True))
+class Names(dict):
+    """Shop id -> the name shown; a shop that is in no list (the data checks count those) goes by its id."""
+
+    def __missing__(self, shop: str) -> str:
+        return shop
+
+
+def names(shops: pd.DataFrame) -> Names:
+    """The trading name of each shop, else its id."""
+    return Names(zip(shops["location_id"], shops["name"].fillna(shops["location_id"]), strict=True))

@@ -10,7 +10,7 @@ from barberlab.params import Methodology
 from barberlab.periods import Period
 from barberlab.reports import prose
 from barberlab.reports.blocks import FiveLines, Headline, KeyFigure, KeyFigures, Verdict
-from barberlab.reports.compared import is_real
+from barberlab.reports.compared import is_real, verdict
 from barberlab.reports.measures import (
     day_range,
     form,
@@ -64,11 +64,10 @@ def _answer(whole: pd.DataFrame, network: pd.DataFrame, span: Period) -> str:
     said = f"Revenue was {value}" if measure == "net_service_revenue" else f"{value} visits"
     if network.attrs["needs"]:
         return f"{said} in {span.name}"
-    line = network.iloc[0]
-    verdict, rose = judged(measure, line["p_rise"])
-    if verdict == "chance":
+    judgement, rose = verdict(network)
+    if judgement == "chance":
         return f"{said}, not clearly different from a year ago"
-    return f"{said}, {'up' if rose else 'down'} {prose.change(line['change'])[1:]} like for like"
+    return f"{said}, {'up' if rose else 'down'} {prose.change(network['change'].iloc[0])[1:]} like for like"
 
 
 def key_figures(
@@ -102,8 +101,13 @@ def _counted(metric: str, line: pd.Series) -> str:
 def _judged_change(metric: str, together: Mapping[str, pd.DataFrame]) -> Verdict | None:
     if metric not in together or together[metric].attrs["needs"]:
         return None
-    line = together[metric].iloc[0]
-    return Verdict(prose.change(line["change"]), *judged(metric, line["p_rise"]), rest="like for like")
+    found = together[metric]
+    return Verdict(prose.change(found["change"].iloc[0]), *verdict(found), rest=f"like for like, {_range(found)}")
+
+
+def _range(found: pd.DataFrame) -> str:
+    line = found.iloc[0]
+    return f"8 in 10: {prose.span(float(line['low80']), float(line['high80']), prose.Change(), 'prose')}"
 
 
 def _plain_change(metric: str, like: pd.Series) -> str:
@@ -116,22 +120,38 @@ def _plain_change(metric: str, like: pd.Series) -> str:
 
 
 def five_lines(
-    whole: pd.DataFrame, same: pd.DataFrame, movers: pd.DataFrame, names: Mapping[str, str], retention: pd.DataFrame
+    whole: pd.DataFrame,
+    same: pd.DataFrame,
+    together: Mapping[str, pd.DataFrame],
+    movers: pd.DataFrame,
+    names: Mapping[str, str],
+    retention: pd.DataFrame,
 ) -> FiveLines:
     """The page in at most five sentences: money, custom, shops, returning clients, chairs."""
-    said = [_money(whole, same), _custom(whole, same), _shops(movers, names), _return(retention), _chairs(whole)]
+    said = [
+        _money(whole, same, together),
+        _custom(whole, same),
+        _shops(movers, names),
+        _return(retention),
+        _chairs(whole),
+    ]
     return FiveLines(tuple(line for line in said if line))
 
 
-def _money(whole: pd.DataFrame, same: pd.DataFrame) -> Line:
+def _money(whole: pd.DataFrame, same: pd.DataFrame, together: Mapping[str, pd.DataFrame]) -> Line:
     if needs := whole.attrs["needs"]["net_service_revenue"]:
         return "There is no money in these data.", f"Visits are all that can be told; revenue needs {needs}."
     like, value = row(same, "net_service_revenue"), row(whole, "net_service_revenue")["value"]
     first = f"Revenue was {prose.money(value, whole.attrs['currency'])}"
     on_year = relative(like["value"], like["year_value"])
     if on_year is None:
-        return f"{first}.", "No shop was open in the same weeks of last year, so growth cannot be told."
-    return f"{first}, {prose.change(on_year)} like for like.", _in_all(row(whole, "net_service_revenue"), like)
+        return (
+            f"{first}.",
+            "No shop is known all through these weeks and those of last year, so growth cannot be told.",
+        )
+    found = together.get("net_service_revenue")
+    sure = "" if found is None or found.attrs["needs"] else f"{_range(found)}. "
+    return f"{first}, {prose.change(on_year)} like for like.", sure + _in_all(row(whole, "net_service_revenue"), like)
 
 
 def _in_all(every: pd.Series, like: pd.Series) -> str:
@@ -168,8 +188,8 @@ def _shops(movers: pd.DataFrame, names: Mapping[str, str]) -> Line:
         return "No shop clearly moved against last year.", f"All {prose.plural(len(known), 'change')} could be chance."
     up, down = int((real["change"] > 0).sum()), int((real["change"] < 0).sum())
     who = f": {prose.listed([names[shop] for shop in real['location_id']])}" if len(real) <= 3 else ""
-    rest = f"{prose.spelled(up).capitalize()} up, {prose.spelled(down)} down{who}. The others could be chance."
-    return f"{prose.spelled(len(real)).capitalize()} of {len(known)} shops truly moved.", rest
+    rest = f"{prose.count(up)} up, {prose.count(down)} down{who}. The others could be chance."
+    return f"{prose.spelled(len(real)).capitalize()} of {len(known)} shops very likely moved.", rest
 
 
 def _return(retention: pd.DataFrame) -> Line:

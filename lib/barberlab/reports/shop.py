@@ -17,7 +17,7 @@ from barberlab.params import Methodology
 from barberlab.periods import Period
 from barberlab.reports import compared, figures, marks, measures, pages, performance, prose, tables, trust
 from barberlab.reports.blocks import Block, Foot, Headline, Paragraph, TableBlock
-from barberlab.reports.measures import form, is_counted, judged, label, main_measure, row
+from barberlab.reports.measures import form, is_counted, label, main_measure, row
 
 MOST_PANELS = 9
 BESIDE = ("average_ticket", "utilisation", "revenue_per_available_hour", "no_show_rate", "rebook_rate", "prebook_rate")
@@ -58,7 +58,7 @@ def _opening(own: Mapping[str, pd.DataFrame], name: str, span: Period) -> Headli
         return Headline(f"{name} had no visits in {span.name}", eyebrow=f"Shop report · {span.name}")
     said = form(measure, whole.attrs["currency"])(value) + ("" if measure == "net_service_revenue" else " visits")
     lede = f"Counted from {performance.counted_from(whole, whole)}, {measures.day_range(span.start, span.last)}."
-    return Headline(f"{name}: {said}, {_on_year(own['movers'], measure)}", lede, eyebrow=f"Shop report · {span.name}")
+    return Headline(f"{name}: {said}, {_on_year(own['movers'])}", lede, eyebrow=f"Shop report · {span.name}")
 
 
 def _value(whole: pd.DataFrame, measure: str) -> float:
@@ -67,14 +67,13 @@ def _value(whole: pd.DataFrame, measure: str) -> float:
     return 0.0 if prose.missing(value) else float(value)
 
 
-def _on_year(movers: pd.DataFrame, measure: str) -> str:
+def _on_year(movers: pd.DataFrame) -> str:
     if movers.attrs["needs"] or movers.empty or movers["p_rise"].isna().all():
         return "a year before is not known"
-    line = movers.iloc[0]
-    verdict, rose = judged(measure, line["p_rise"])
-    if verdict == "chance":
+    judged, rose = compared.verdict(movers)
+    if judged == "chance":
         return "not clearly different from a year ago"
-    return f"{'up' if rose else 'down'} {prose.change(line['change'])[1:]} on last year"
+    return f"{'up' if rose else 'down'} {prose.change(movers['change'].iloc[0])[1:]} on last year"
 
 
 def _sections(own, kept, name: str, span: Period, targets: Methodology) -> list[pages.Section]:
@@ -95,8 +94,8 @@ def _sections(own, kept, name: str, span: Period, targets: Methodology) -> list[
 
 _MADE = (
     "Counts are exact. A rate carries its 8 in 10: how far the shop's own habit may lie from what so few visits show. "
-    "A change is called real when we are at least 90% sure of its direction. Definitions and data checks are in the "
-    "performance report."
+    "A change is called real when we are at least 90% sure of its direction and it is larger than 3%. Definitions and "
+    "data checks are in the performance report."
 )
 
 
@@ -135,6 +134,8 @@ def side_by_side(months: pd.DataFrame, locations: pd.DataFrame, span: Period) ->
     if months.attrs["needs"]:
         return measures.course(months, span)
     recent = months[(months["period"] > measures.months_back(span, 24)) & months["value"].notna()]
+    if recent.empty:
+        return measures.course(months[months["value"].notna()], span)
     size = recent.groupby("location_id")["value"].sum().astype(float)
     shown = size.nlargest(MOST_PANELS).index
     names = measures.names(locations)
@@ -181,7 +182,7 @@ def contents(locations: pd.DataFrame, shops: pd.DataFrame, movers: pd.DataFrame)
         ),
     ]
     return TableBlock(
-        "Every shop has its page", tables.table(frame, columns), subtitle="▲ ▼ really moved; ● could be chance."
+        "Every shop has its page", tables.table(frame, columns), subtitle="▲ ▼ very likely moved; ● could be chance."
     )
 
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import nbformat
 
-from barberlab import files, params
+from barberlab import files, params, periods
 from barberlab.data import versions
 from barberlab.data.moments import moment
 from barberlab.data.versions import Version
@@ -80,6 +80,8 @@ def check_given(reports: Iterable[Report], given: Mapping[str, Any], as_of: str 
     """Raises BadInput unless every report takes every parameter given; network and as_of are the runner's own."""
     if as_of is not None:
         moment(as_of, "UTC")
+    if given.get("period"):
+        periods.period(str(given["period"]), date.max - periods.YEAR)
     for own in parameters.OWN:
         if own in given:
             raise BadInput(f"parameter {own!r} is set by the run itself; name networks and --as-of instead")

@@ -1,0 +1,5 @@
+"""`python -m barberlab` does what `barberlab` does."""
+
+from barberlab.cli import main
+
+main()
