@@ -430,3 +430,22 @@ def test_an_excel_file_that_is_none_is_named(workspace, tmp_path):
     fake.write_bytes(b"not a workbook")
     with pytest.raises(BadInput, match=r"services\.xlsx: cannot be read as Excel"):
         ingest(workspace, "corner", corner.MAPPING, [*paths, fake])
+
+
+def test_a_second_currency_is_refused_even_where_its_shop_is_listed_twice(workspace, tmp_path):
+    tables = corner.tables()
+    tables["locations"] = pd.concat([tables["locations"], tables["locations"].assign(currency="EUR")])
+    _refused(workspace, tmp_path, tables, "currency is EUR, USD, but the network's is USD")
+
+
+def test_a_mistyped_year_does_not_set_the_date_of_the_data(workspace, tmp_path):
+    tables = corner.tables()
+    tables["appointments"].loc[0, "start"] = "2125-06-03T14:00Z"
+    _refused(workspace, tmp_path, tables, "as_of would be 2125-06-04, which is still to come", as_of=None)
+
+
+def test_the_same_files_mend_a_damaged_version(workspace, tmp_path):
+    version = corner.bring(workspace, tmp_path / "one").version
+    version.paths("payments")[0].write_bytes(b"torn")
+    assert corner.bring(workspace, tmp_path / "two", afresh=True).changed
+    assert len(_lab(workspace)["payments"]) == 10
