@@ -37,8 +37,8 @@ HOMES = {
     **dict.fromkeys(("typer", "rich"), ("cli",)),
     "nbformat": ("reports", "runs"),
     # A mapping file is settings that a user types, like params/: both are read once and refuse an unknown key.
-    "pydantic": ("params", "data.sources", "serve"),
-    "yaml": ("params", "data.sources"),
+    "pydantic": ("params", "data.sources", "runs.schedule", "serve"),
+    "yaml": ("params", "data.sources", "runs.schedule"),
 }
 HEAVY = {"barberlab", "pandas", "numpy", "scipy", "xarray", "pyarrow", *HOMES}
 

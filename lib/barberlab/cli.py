@@ -1,12 +1,16 @@
 """`barberlab ...`: the workspace from a terminal. 0 = all done, 1 = some networks failed (named), 2 = bad input."""
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.filesize import decimal
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
 from typer.exceptions import TyperException
 
 from barberlab.errors import BadInput, BarberlabError
@@ -150,6 +154,178 @@ def _say_outcomes(outcomes: list) -> None:
         took = f" ({outcome.seconds:.1f} s)" if outcome.seconds else ""
         why = f": {outcome.reason}" if outcome.reason else ""
         out.print(f"{outcome.network} {outcome.report}: {outcome.state}{took}{why}", markup=False)
+
+
+@app.command("due")
+def run_due(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what is due")] = False,
+    root: Root = None,
+):
+    """Run what params/schedule.yaml says is due now; for cron or systemd to call every minute.
+
+    Where nothing is due it says nothing and ends with 0. What was missed is caught up once.
+
+    Example: barberlab due
+    Example: barberlab due --dry-run
+    """
+    from barberlab.runs import due
+
+    workspace, now = find(root), datetime.now(UTC)
+    done = due.look(workspace, now) if dry_run else due.run(workspace, now)
+    for note in done.notes:
+        out.print(f"note: {note}", markup=False)
+    for item in done.due:
+        missed = f", after {item.missed} missed" if item.missed else ""
+        out.print(f"{item.network} {item.report}: due since {_minute(item.slot)} UTC{missed}", markup=False)
+    _say_outcomes(done.outcomes)
+    for line in done.untold:
+        err.print(line, markup=False)
+    raise SystemExit(done.exit_code)
+
+
+@app.command("status")
+def show_status(
+    as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
+    report: Annotated[bool, typer.Option("--report", help="also publish the operators' page of all runs")] = False,
+    root: Root = None,
+):
+    """Say how every report of every network stands: last success, failure, data age, next run. Times are in UTC.
+
+    Ends with 1 where a report failed or is late, with 2 where the schedule is wrong.
+
+    Example: barberlab status
+    Example: barberlab status --json
+    Example: barberlab status --report
+    """
+    import json
+
+    from barberlab.runs import status
+
+    workspace, now = find(root), datetime.now(UTC)
+    found = status.read(workspace, now)
+    if as_json:
+        typer.echo(json.dumps(found.to_json(), ensure_ascii=False))
+    else:
+        _say_status(found)
+    if report:
+        from barberlab.runs import operations
+
+        with err.status("operators' page"):
+            page = operations.publish(workspace, now)
+        (err if as_json else out).print(f"open {page}", markup=False)
+    raise SystemExit(found.exit_code)
+
+
+_STATUS = ("network", "report", "state", "last success", "data age", "took", "next due", "reason")
+_COLOURS = {"ok": "green", "failed": "red", "late": "yellow", "never": "dim"}
+
+
+def _say_status(found) -> None:
+    rows = [_status_row(one) for one in found.standings]
+    if out.is_terminal:
+        table = Table(*_STATUS, box=None, header_style="bold")
+        for row in rows:
+            table.add_row(*map(escape, row), style=_COLOURS[row[2]] if row[2] != "ok" else None)
+        out.print(table)
+    else:
+        for row in (_STATUS, *rows):
+            typer.echo("\t".join(row))
+    disk = found.disk
+    out.print(f"data {decimal(disk.data)}, runs {decimal(disk.outputs)}, {decimal(disk.free)} left")
+    for note in found.notes:
+        out.print(f"note: {note}", markup=False)
+    if found.unscheduled:
+        err.print(f"barberlab: nothing runs by schedule: {found.unscheduled}", markup=False)
+
+
+def _status_row(one) -> tuple[str, ...]:
+    age = "" if one.data_age_days is None else f"{one.data_age_days:.1f} d"
+    took = "" if one.seconds is None else f"{one.seconds:.1f} s"
+    reason = f"since {_minute(one.failed_since)}: {one.reason}" if one.failed_since else one.reason
+    return one.network, one.report, one.state, _minute(one.last_success), age, took, _minute(one.next_due), reason
+
+
+def _minute(at: datetime | None) -> str:
+    return f"{at:%Y-%m-%d %H:%M}" if at else ""
+
+
+@app.command("prune")
+def prune_old(
+    keep: Annotated[int, typer.Option("--keep", help="runs of each report, failed ones among them")] = 30,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would go")] = False,
+    root: Root = None,
+):
+    """Remove old runs and the data versions that no kept run names; what is published always stays.
+
+    Example: barberlab prune --keep 30 --dry-run
+    """
+    from barberlab.runs import housekeeping
+
+    done = housekeeping.prune(find(root), keep, dry_run)
+    for one in done:
+        gone = [f"{len(one.runs)} runs"] if one.runs else []
+        gone += [f"data versions {', '.join(map(str, one.versions))}"] if one.versions else []
+        if gone:
+            out.print(f"{one.network}: {' and '.join(gone)}, {decimal(one.bytes)}")
+        elif one.reason:
+            out.print(f"{one.network}: left as it is: {one.reason}", markup=False)
+    total = decimal(sum(one.bytes for one in done))
+    out.print(f"{total} would be freed" if dry_run else f"{total} freed")
+    raise SystemExit(any(one.state == "damaged" for one in done))
+
+
+Keys = Annotated[Path | None, typer.Option("--keys", help="the pseudonym keys, in a tar file of their own")]
+
+
+@app.command("backup")
+def back_up(
+    path: Annotated[Path, typer.Argument(help="a new folder, or a new file ending in .tar or .tar.gz")],
+    keys: Keys = None,
+    root: Root = None,
+):
+    """Copy data, settings and published runs, with a sum of every file. Keys only to a file of their own.
+
+    Example: barberlab backup /backup/barberlab-2025-06-30.tar --keys /safe/keys-2025-06-30.tar
+    """
+    from barberlab.runs import backup
+
+    with err.status("copying"):
+        done = backup.backup(find(root), path, datetime.now(UTC), keys)
+    out.print(f"{path}: {done.files:,} files, {decimal(done.bytes)}, networks {', '.join(done.networks) or 'none'}")
+    if keys:
+        out.print(f"{keys}: {done.keys} pseudonym keys, readable by you alone; keep them apart from the data")
+    else:
+        out.print("pseudonym keys are not in it: without them no new data can be added. --keys FILE keeps them apart")
+    _say_left_out(done)
+
+
+@app.command("restore")
+def bring_back(
+    path: Annotated[Path, typer.Argument(help="what barberlab backup made")],
+    keys: Keys = None,
+    into_empty: Annotated[
+        Path | None, typer.Option("--into-empty", help="an empty or new folder that becomes a workspace")
+    ] = None,
+    root: Root = None,
+):
+    """Put a backup back, after all of it was compared with its sums; only where no network and no run is in the way.
+
+    Example: barberlab restore /backup/barberlab-2025-06-30.tar --keys /safe/keys-2025-06-30.tar
+    Example: barberlab restore /backup/barberlab-2025-06-30.tar --into-empty trial
+    """
+    from barberlab.runs import backup
+
+    target = into_empty or find(root).root
+    with err.status("comparing and copying"):
+        done = backup.restore(target, path, keys, into_empty=into_empty is not None)
+    out.print(f"{target}: {done.files:,} files, {decimal(done.bytes)}, networks {', '.join(done.networks) or 'none'}")
+    _say_left_out(done)
+
+
+def _say_left_out(done) -> None:
+    for what, why in done.left_out.items():
+        out.print(f"{what}: left out: {why}", markup=False)
+    raise SystemExit(bool(done.left_out))
 
 
 def main() -> None:

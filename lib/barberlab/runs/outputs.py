@@ -156,7 +156,8 @@ def of(workspace: Workspace, network: str) -> Outputs:
 
 def networks(workspace: Workspace) -> list[str]:
     """Networks that have been run, in order."""
-    return sorted({path.parent.name for path in workspace.outputs.glob("*/.lock")})
+    marks = [*workspace.outputs.glob("*/latest.json"), *workspace.outputs.glob("*/failed")]
+    return sorted({path.parent.name for path in marks})
 
 
 def report_name(said: str) -> str:
