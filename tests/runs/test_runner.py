@@ -127,6 +127,7 @@ def test_a_network_with_unusable_settings_or_data_is_refused_and_the_others_go_o
         ({"reports": []}, "no report notebook"),
         ({"parameters": {"perod": "x"}}, "did you mean 'period'"),
         ({"parameters": {"period": 6}}, "'period' must be str"),
+        ({"parameters": {"period": "2025-13"}}, "period '2025-13' is none; write 2025-06"),
         ({"parameters": {"network": "south"}}, "'network' is set by the run itself"),
         ({"parameters": {"as_of": "2025-01-01"}}, "'as_of' is set by the run itself"),
     ],

@@ -80,13 +80,13 @@ def check_given(reports: Iterable[Report], given: Mapping[str, Any], as_of: str 
     """Raises BadInput unless every report takes every parameter given; network and as_of are the runner's own."""
     if as_of is not None:
         moment(as_of, "UTC")
-    if given.get("period"):
-        periods.period(str(given["period"]), date.max - periods.YEAR)
     for own in parameters.OWN:
         if own in given:
             raise BadInput(f"parameter {own!r} is set by the run itself; name networks and --as-of instead")
     for report in reports:
         parameters.check(report.takes, given, report.name)
+    if given.get("period"):
+        periods.period(given["period"], date.max - periods.YEAR)
 
 
 def jobs(
