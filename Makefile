@@ -14,6 +14,7 @@ setup: .venv/ready   ## the environment, from requirements.lock
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --editable .
+	$(BIN)/python -m warmkernel install --sys-prefix
 	@touch $@
 
 report: setup    ## the main job: sample networks in, published reports out
@@ -33,7 +34,7 @@ lab: setup       ## JupyterLab in the same environment
 
 lock:            ## pin pyproject.toml's dependencies anew
 	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
-	  --python-version 3.13 --group dev pyproject.toml -o requirements.lock
+	  --python-version 3.13 --all-extras --group dev pyproject.toml -o requirements.lock
 
 clean:           ## what was made here: environment, runs, sample networks' working data
 	rm -rf .venv outputs data/networks data/keys

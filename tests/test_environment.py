@@ -36,12 +36,27 @@ COMES_WITH = {
     "nbformat": "nbconvert",
     "traitlets": "nbconvert",
     "beautifulsoup4": "nbconvert",
+    "ipykernel": "jupyterlab",
+    "jupyter-core": "jupyterlab",
+    "tornado": "jupyterlab",
+    "jupyter-client": "voila",
 }
 
 
+OWN = {"barberlab", "warmkernel"}
+
+
+def extras() -> list[Requirement]:
+    """What some of its users add to the package."""
+    return [Requirement(line) for lines in PROJECT["project"]["optional-dependencies"].values() for line in lines]
+
+
 def direct() -> list[Requirement]:
-    """The package's own dependencies and those of work on it."""
-    return [Requirement(line) for line in [*PROJECT["project"]["dependencies"], *PROJECT["dependency-groups"]["dev"]]]
+    """The package's own dependencies, all extras among them, and those of work on it."""
+    lines = [*PROJECT["project"]["dependencies"], *PROJECT["dependency-groups"]["dev"]]
+    own = [Requirement(line) for line in lines]
+    named = {requirement.name for requirement in own}
+    return own + [requirement for requirement in extras() if requirement.name not in named]
 
 
 def entries(lock: str) -> dict[str, tuple[str, list[str]]]:
@@ -131,13 +146,14 @@ def imported() -> set[str]:
     nodes = [node for tree in trees for node in ast.walk(tree)]
     names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level}
-    tops = {name.partition(".")[0] for name in names} - set(sys.stdlib_module_names) - {"barberlab"}
+    tops = {name.partition(".")[0] for name in names} - set(sys.stdlib_module_names) - OWN
     owners = packages_distributions()
     return {canonicalize_name(owners[top][0]) for top in tops}
 
 
 def test_what_the_package_imports_is_declared_or_comes_with_what_is():
     declared = {canonicalize_name(Requirement(line).name) for line in PROJECT["project"]["dependencies"]}
+    declared |= {canonicalize_name(requirement.name) for requirement in extras()}
     assert imported() - declared <= set(COMES_WITH)
     assert set(COMES_WITH.values()) <= declared
     for name, owner in COMES_WITH.items():
