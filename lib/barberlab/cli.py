@@ -120,28 +120,42 @@ def run(
     period: Annotated[str | None, typer.Option("--period", help="2025-06, 2025-Q2 or 2025-06-01..2025-06-15")] = None,
     as_of: AsOf = None,
     force: Annotated[bool, typer.Option("--force", help="run what is unchanged as well")] = False,
+    workers: Annotated[int | None, typer.Option("--workers", min=1, help="processes; by default what fits")] = None,
+    scheduler: Annotated[str | None, typer.Option("--scheduler", help="address of a Dask cluster to run on")] = None,
+    engine: Annotated[str | None, typer.Option("--engine", help="warm or papermill; by default the faster")] = None,
+    memory_mb: Annotated[
+        int | None, typer.Option("--memory-mb", min=1, help="most for one kernel; by default a worker's share of 3/4")
+    ] = None,
     root: Root = None,
 ):
     """Execute the report notebooks for networks and publish what passes every gate.
 
     Example: barberlab run --all
     Example: barberlab run north valley --report performance --period 2025-Q2
+    Example: barberlab run --all --scheduler tcp://10.0.0.5:8786
     """
-    from barberlab.runs import runner
+    from barberlab.runs import pool, runner
+    from barberlab.runs.task import Limits
 
     workspace = find(root)
     if bool(networks) == everything:
         raise BadInput("name the networks to run, or say --all")
-    parameters = {"period": period} if period else {}
-    with Progress(*_COLUMNS, console=err, transient=True) as bar:
+    if workers and scheduler:
+        raise BadInput("--workers is for this machine; a cluster has its own")
+    wanted = workspace.networks() if everything else networks
+    place = pool.cluster(scheduler) if scheduler else pool.workers(workers, len(wanted))
+    with place as executor, Progress(*_COLUMNS, console=err, transient=True, disable=not err.is_terminal) as bar:
         task = bar.add_task("", total=None)
         outcomes = runner.run(
             workspace,
-            workspace.networks() if everything else networks,
+            wanted,
             report or None,
             as_of,
-            parameters,
+            parameters={"period": period} if period else {},
             force=force,
+            engine=engine,
+            limits=Limits(memory_bytes=memory_mb and memory_mb * 1_000_000),
+            executor=executor,
             progress=lambda done, total, label: bar.update(task, completed=done, total=total, description=label),
         )
     _say_outcomes(outcomes)
@@ -333,7 +347,8 @@ def main() -> None:
     try:
         app(standalone_mode=False)
     except TyperException as error:
-        err.print(f"barberlab: {error}", markup=False)
+        # Its words alone do not say which option is meant.
+        err.print(f"barberlab: {error.format_message()}", markup=False)
         sys.exit(2)
     except BadInput as error:
         err.print(f"barberlab: {error}", markup=False)

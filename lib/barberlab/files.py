@@ -34,6 +34,11 @@ def write(path: Path, data: bytes) -> None:
     _flush(path.parent)
 
 
+def put(path: Path, data: bytes) -> None:
+    """Put `data` at `path` in a staging folder; it is flushed with all the others when `publish_folder` names that."""
+    _store(path, data)
+
+
 def write_json(path: Path, value: Any) -> None:
     """Put `value` at `path` as JSON that a person can read and a diff can show."""
     write(path, json_bytes(value))

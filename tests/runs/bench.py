@@ -2,23 +2,30 @@
 
 import os
 from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from datetime import datetime
 from pathlib import Path
 
 import nbformat
+import pytest
 
 from barberlab import files
 from barberlab.data import versions
-from barberlab.runs import kernel
+from barberlab.runs import jobs, kernel, manifest
 from barberlab.runs.inside import RUN_DIR
 from barberlab.runs.kernel import Executed
 from barberlab.runs.pages import Pages
+from barberlab.runs.pdf import NotPrinted
+from barberlab.runs.task import Limits, Task
 from barberlab.workspace import Workspace
 
 DEFAULTS = Path(__file__).parents[2] / "params" / "defaults.yaml"
 PARAMETERS = 'network: str = "north"\nas_of: str = ""\nperiod: str = ""'
 AS_OF = "2025-07-01T04:00:00+00:00"
 FACTS = {"name": "Corner Barbers", "currency": "USD", "timezone": "America/New_York", "country": "US"}
+
+ONCE = Limits(retries=0)
+CODE = "c0de" * 16
 
 
 def notebook(*sources: str, parameters: str | None = PARAMETERS) -> nbformat.NotebookNode:
@@ -64,16 +71,32 @@ def links(standings, network: str | None, now: datetime) -> str:
     return "\n".join([f"index of {network}", *lines])
 
 
+def nothing_wrong(page: str) -> list[str]:
+    """A check that finds nothing."""
+    return []
+
+
+def no_figures(node: nbformat.NotebookNode) -> dict[str, str]:
+    """A notebook without any."""
+    return {}
+
+
+def no_pdf(page: str, at: datetime) -> bytes:
+    """A machine without Chromium."""
+    raise NotPrinted("nobody prints in tests")
+
+
 def pages(**changed) -> Pages:
     """Plain pages, nothing wrong with any of them."""
-    return Pages(**{"render": text_page, "check": lambda page: [], "makers": {}, "index": links} | changed)
+    plain = {"render": text_page, "check": nothing_wrong, "makers": {}, "index": links}
+    return Pages(**plain | {"figures": no_figures, "pdf": no_pdf} | changed)
 
 
 def pretend(monkeypatch, printed: Callable[[dict], str] = lambda values: "1,234 visits"):
     """Notebooks end at once, having printed what `printed` makes of their parameters; gives the list of runs."""
     ran = []
 
-    def execute(node, parameters, cwd, environment, timeout_s):
+    def execute(node, parameters, cwd, environment, *_):
         ran.append(dict(parameters))
         done = nbformat.from_dict(node)
         code = [cell for cell in done.cells if cell.cell_type == "code"]
@@ -89,6 +112,32 @@ def pretend(monkeypatch, printed: Callable[[dict], str] = lambda values: "1,234 
 
     monkeypatch.setattr(kernel, "execute", execute)
     return ran
+
+
+class Pretending(Executor):
+    """Another executor whose workers pretend as `pretend` does, and whose code is that of `task`."""
+
+    def __init__(self, inner: Executor):
+        self._inner = inner
+
+    def submit(self, fn: Callable, /, *args, **kwargs) -> Future:
+        """As the other executor's."""
+        return self._inner.submit(_pretended, fn, *args, **kwargs)
+
+
+def _pretended(fn: Callable, *args, **kwargs):
+    """In a worker: do it with kernels that only pretend."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest, "_lib_sha256", lambda: CODE)
+        pretend(patch, lambda values: f"{values['network']} had 410 visits")
+        return fn(*args, **kwargs)
+
+
+def task(place: Workspace, network: str, **changed) -> Task:
+    """All reports of one network as the runner hands them out, tried once, with plain pages."""
+    common = {"as_of": None, "parameters": {}, "code": manifest.code_facts(place.root), "engine": "papermill"}
+    once = {"force": True, "pages": pages(), "limits": ONCE, "batch": "batch"}
+    return Task(place, network, tuple(jobs.known_reports(place, None)), **common | once | changed)
 
 
 def states(outcomes) -> dict[str, str]:

@@ -36,7 +36,7 @@ def place(tmp_path, monkeypatch):
 
 
 def run(place):
-    return runner.run(place, ["north"], pages=bench.pages())[0]
+    return runner.run(place, ["north"], pages=bench.pages(), limits=bench.ONCE)[0]
 
 
 def count_steps(patch, stop_at=None, stop=None):
@@ -62,10 +62,12 @@ def killed(place, step):
     child = os.fork()
     if child == 0:
         signal.alarm(30)
-        with pytest.MonkeyPatch.context() as patch:
-            count_steps(patch, step, lambda: os.kill(os.getpid(), signal.SIGKILL))
-            run(place)
-        os._exit(0)
+        try:
+            with pytest.MonkeyPatch.context() as patch:
+                count_steps(patch, step, lambda: os.kill(os.getpid(), signal.SIGKILL))
+                run(place)
+        finally:
+            os._exit(0)
     return os.waitpid(child, 0)[1] == signal.SIGKILL
 
 
@@ -103,7 +105,7 @@ def test_a_kill_at_any_step_leaves_the_old_or_the_new_report_and_the_next_run_re
         recovered = run(tried)
         assert (recovered.state, recovered.run_id) == ("unchanged" if step > pointed else "published", NEW[1])
         assert read(tried) == NEW
-        assert [path.name for path in (tried.outputs / "north").glob(".*")] == [".lock"]
+        assert [path.name for path in (tried.outputs / "north").glob(".*")] == [".lease"]
 
 
 def test_a_write_error_at_any_step_leaves_the_old_or_the_new_report_and_the_next_run_recovers(place, tmp_path):
@@ -120,7 +122,7 @@ def test_a_write_error_at_any_step_leaves_the_old_or_the_new_report_and_the_next
         assert read(tried) == (NEW if step > pointed else OLD)
         assert run(tried).state == ("unchanged" if step > pointed else "published")
         assert read(tried)[0] == PRINTED["new"]
-        assert [path.name for path in (tried.outputs / "north").glob(".*")] == [".lock"]
+        assert [path.name for path in (tried.outputs / "north").glob(".*")] == [".lease"]
 
 
 def test_a_run_that_only_lacks_its_pointer_is_not_executed_again(place, monkeypatch):

@@ -23,7 +23,7 @@ def place(tmp_path):
 def show(monkeypatch, html):
     """Notebooks end at once, their last cell displaying `html`."""
 
-    def execute(node, parameters, cwd, environment, timeout_s):
+    def execute(node, parameters, cwd, environment, *_):
         done = nbformat.from_dict(node)
         for count, cell in enumerate((cell for cell in done.cells if cell.cell_type == "code"), 1):
             cell.execution_count = count

@@ -32,7 +32,7 @@ ratio(410, 0) if network == "south" else None
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished(tmp_path_factory, light_kernels):
     """One run of two networks with real kernels; the second network's last cell breaks. (workspace, outcomes)"""
     place = bench.workspace(tmp_path_factory.mktemp("runs") / "w")
     bench.add_report(place, "performance", bench.notebook(FOUND, SHOPS, BROKEN))

@@ -1,6 +1,7 @@
 """A manifest says exactly what a run was made of."""
 
 import dataclasses
+import re
 import subprocess
 
 import pytest
@@ -52,6 +53,28 @@ def test_a_manifest_that_was_replaced_is_not_the_published_one(tmp_path):
     manifest.write(tmp_path, example(reason="other"))
     with pytest.raises(Damaged, match="its manifest was altered after publication"):
         manifest.read(tmp_path, sha256)
+
+
+def test_a_manifest_knows_that_it_was_altered_where_no_pointer_names_it(tmp_path):
+    manifest.write(tmp_path, example(seed=7))
+    path = tmp_path / "manifest.json"
+    content = path.read_bytes()
+    assert manifest.read_alone(tmp_path).seed == 7
+    for altered in (content.replace(b'"seed": 7', b'"seed": 5'), re.sub(rb'"seal": "\w+"', b'"seal": ""', content)):
+        assert altered != content
+        path.write_bytes(altered)
+        with pytest.raises(Damaged, match="its manifest was altered after publication"):
+            manifest.read_alone(tmp_path)
+    path.write_bytes(re.sub(rb',\s+"seed": 7', b"", re.sub(rb'"seal": "\w+",', b"", content)))
+    with pytest.raises(Damaged, match="its manifest is missing or unreadable"):
+        manifest.read_alone(tmp_path)
+
+
+def test_a_manifest_of_a_later_version_is_not_read_by_this_one(tmp_path):
+    said = dataclasses.asdict(example()) | {"mood": "good"}
+    files.write_json(tmp_path / "manifest.json", said | {"seal": manifest.seal(said)})
+    with pytest.raises(Damaged, match="its manifest is missing or unreadable"):
+        manifest.read(tmp_path)
 
 
 def test_the_sum_of_the_code_follows_its_content_and_not_its_caches(tmp_path, monkeypatch):

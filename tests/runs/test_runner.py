@@ -3,6 +3,8 @@
 import errno
 import json
 import multiprocessing
+import os
+from pathlib import Path
 
 import bench
 import pandas as pd
@@ -10,7 +12,7 @@ import pytest
 
 from barberlab import files, runs
 from barberlab.errors import BadInput
-from barberlab.runs import outputs, runner
+from barberlab.runs import inside, outputs, runner, work
 from barberlab.runs.runner import Outcome, exit_code
 
 
@@ -28,8 +30,12 @@ def run(place, *networks, pages=None, **options):
 
 
 def snapshot(place):
-    """Every file under outputs with its content; locks and their like aside."""
-    return {path: path.read_bytes() for path in place.outputs.rglob("*") if path.is_file() and path.name != ".lock"}
+    """Every file under outputs with its content; locks and leases aside."""
+    return {
+        path: path.read_bytes()
+        for path in place.outputs.rglob("[!.]*")
+        if path.is_file() and ".lease" not in path.parts
+    }
 
 
 def poisoned(network):
@@ -53,7 +59,7 @@ def test_each_network_gets_its_own_page_manifest_and_pointer(place, monkeypatch)
         pointer = json.loads((folder.parent / "latest.json").read_text())["performance"]
         sum_of_manifest = files.sha256(folder / "manifest.json")
         assert pointer == {"run_id": "r000001-performance", "manifest_sha256": sum_of_manifest}
-        assert sorted(p.name for p in folder.iterdir()) == ["manifest.json", "notebooks", "report.html"]
+        assert sorted(p.name for p in folder.iterdir()) == ["manifest.json", "notebooks", "report.html", "results.json"]
 
 
 def test_the_manifest_names_data_parameters_code_and_every_file(place, monkeypatch):
@@ -69,7 +75,7 @@ def test_the_manifest_names_data_parameters_code_and_every_file(place, monkeypat
     assert {gate["name"]: gate["passed"] for gate in found["gates"]} == dict.fromkeys(
         ("cells", "same data", "pages", "personal data"), True
     )
-    assert set(found["files"]) == {"report.html", "notebooks/performance.ipynb"}
+    assert set(found["files"]) == {"report.html", "results.json", "notebooks/performance.ipynb"}
     assert found["files"]["report.html"]["bytes"] == outcome.page.stat().st_size
     assert found["started"] <= found["finished"]
 
@@ -239,11 +245,14 @@ def test_the_index_of_a_network_names_no_other_network(place, monkeypatch):
     assert all(network in everything for network in ("north", "south", "west"))
 
 
-def test_progress_says_what_is_next_and_how_much_is_done(place, monkeypatch):
+def test_progress_says_what_was_done_last_and_how_much_is_done(place, monkeypatch):
     bench.pretend(monkeypatch)
-    told = []
-    run(place, "north", "west", progress=lambda *what: told.append(what))
-    assert told == [(0, 2, "north performance"), (1, 2, "west performance"), (2, 2, "")]
+    told, heard = [], []
+    run(place, "west", progress=lambda *what: told.append(what))
+    outcomes = run(place, "north", "west", progress=lambda *what: told.append(what), each=heard.append)
+    assert told == [(0, 1, ""), (1, 1, "west"), (0, 2, ""), (1, 2, "west"), (2, 2, "north")]
+    assert [outcome.network for outcome in heard] == ["west", "north"]
+    assert [outcome.network for outcome in outcomes] == ["north", "west"]
 
 
 def _run_until_told(place, begun, end):
@@ -381,15 +390,48 @@ def test_a_full_disk_fails_the_run_with_its_reason_and_keeps_the_old_page(place,
 
     with monkeypatch.context() as disk:
         disk.setattr(files, step, full)
-        [outcome] = list(runner._Batch(place, *batch(place)).network("north"))
-    assert (outcome.state, outcome.reason) == ("failed", "OSError: No space left on device")
+        [outcome] = work.run(bench.task(place, "north"))
+    assert outcome.state == "failed"
+    assert outcome.reason.endswith("OSError: No space left on device")
     assert outcome.page.exists()
     assert [o.state for o in run(place, "north", force=True)] == ["published"]
     assert not list((place.outputs / "north").glob(f"{outputs.STAGING}*"))
 
 
-def batch(place):
-    return runner.jobs.known_reports(place, None), None, {}, True, bench.pages(), 60
+def test_what_a_kernel_leaves_in_its_run_cannot_keep_its_failure_from_being_kept(place, monkeypatch):
+    (place.params / "networks" / "north.yaml").write_text(f"gates:\n  canaries: ['{PLANTED['canary']}']\n")
+
+    def printed(values):
+        for name, text in {"performance": "half {", "other": PLANTED["canary"]}.items():
+            path = files.make_folder(Path(os.environ[inside.RUN_DIR]) / "notebooks") / f"{name}.ipynb"
+            path.write_text(text)
+        raise ZeroDivisionError(f"visits of {PLANTED['canary']}")
+
+    bench.pretend(monkeypatch, printed)
+    outcomes = run(place)
+    assert bench.states(outcomes) == dict.fromkeys(("north", "south", "west"), "failed")
+    assert outcomes[0].reason == "ZeroDivisionError: visits of [canary]"
+    folder = outputs.of(place, "north").failed("r000001-performance")
+    assert sorted(path.name for path in folder.iterdir()) == ["error.json", "manifest.json"]
+
+
+def test_a_failure_that_cannot_be_kept_is_its_own_reports_and_told_all_the_same(place, monkeypatch):
+    bench.add_report(place, "shop", bench.notebook("2"))
+    bench.pretend(monkeypatch, poisoned("north"))
+
+    def crooked(self, staging, manifest):
+        raise KeyError("nobody thought of this")
+
+    monkeypatch.setattr(outputs.Outputs, "keep_failed", crooked)
+    outcomes = run(place, "north", "south")
+    assert [(o.network, o.state) for o in outcomes] == [
+        *(("north", "failed"), ("north", "failed"), ("south", "published"), ("south", "published"))
+    ]
+    assert outcomes[0].reason == (
+        "ZeroDivisionError: weekly visits: division by zero; not kept: KeyError: 'nobody thought of this'"
+    )
+    assert outcomes[0].run_id is None
+    assert not list((place.outputs / "north").glob(f"{outputs.STAGING}*"))
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,11 @@
 """One run of one report of one network: from an empty folder to a published run, or to one kept as failed."""
 
+import contextlib
 import re
 import time
 import traceback
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,14 +17,17 @@ import pandas as pd
 from barberlab import files
 from barberlab.data import versions
 from barberlab.errors import GateFailed
-from barberlab.runs import gates, inside, kernel, scan
+from barberlab.runs import confine, gates, inside, kernel, memory, results, scan
 from barberlab.runs.gates import GateResult
 from barberlab.runs.jobs import Job
 from barberlab.runs.kernel import Failure
+from barberlab.runs.lease import Lease
 from barberlab.runs.manifest import LIB, Manifest
-from barberlab.runs.outputs import PAGE, Outputs
+from barberlab.runs.outputs import PAGE, PDF, Outputs
 from barberlab.runs.pages import Context, Pages
-from barberlab.workspace import Workspace
+from barberlab.runs.pdf import NotPrinted
+from barberlab.runs.scan import Forbidden
+from barberlab.runs.task import Task
 
 PAGE_PATH = re.compile(r"(?:[a-z0-9_-]+/){0,2}[a-z0-9_-]+\.html")
 STDERR_KEPT = 4_000
@@ -36,33 +42,48 @@ class Stopped(Exception):
 
 
 class Attempt:
-    """One run at work in its staging folder."""
+    """One run at work in its staging folder. `retried`: why earlier tries of it did not finish."""
 
-    def __init__(self, workspace: Workspace, outputs: Outputs, job: Job, pages: Pages, timeout_s: int):
-        self._workspace, self._outputs, self._job, self._pages = workspace, outputs, job, pages
-        self._timeout_s = timeout_s
+    def __init__(self, task: Task, outputs: Outputs, lease: Lease, job: Job, pages: Pages, retried: Sequence[str] = ()):
+        self._task, self._outputs, self._lease, self._job, self._pages = task, outputs, lease, job, pages
+        self._workspace, self._retried = task.workspace, list(retried)
+        self._forbidden = Forbidden(job.params.gates.canaries, (task.workspace.root, Path.home()))
         self.run_id, self._staging = outputs.stage(job.report.name)
         self._started, self._since = datetime.now(UTC), time.monotonic()
         self._durations: dict[str, Any] = {}
         self._gates: list[GateResult] = []
+        self._confinement, self._notes = "", [] if memory.is_known() else ["memory not limited: no /proc here"]
+        self._ran: nbformat.NotebookNode | None = None
 
     def publish(self) -> None:
         """Execute, render, pass the gates and publish; whatever it raises, nothing was published."""
         notebook = self._execute()
         pages = self._render(notebook)
-        self._pass_gates(notebook, pages)
+        self._keep(notebook)
+        with ThreadPoolExecutor(1) as beside:
+            printed = beside.submit(self._pages.pdf, pages[PAGE], self._job.as_of)
+            self._pass_gates(notebook, pages)
+        self._keep_pdf(printed)
+        self._lease.check()
         self._outputs.publish(self._staging, self._manifest("published", ""))
+
+    def discard(self, error: BaseException) -> str:
+        """Leave nothing of this try; gives in one line why it was none."""
+        with contextlib.suppress(OSError):
+            files.remove_folder(self._staging)
+        return self._reason(error)
 
     def keep_failed(self, error: Exception) -> str:
         """Keep what happened, with nothing in it that a gate would stop; gives the reason in one line."""
-        failure = error.failure if isinstance(error, Stopped) else _failure(error)
-        reason = self._hide(_reason(failure))
-        if self._staging.is_dir():
-            self._strip()
-            hidden = {k: self._hide(v) for k, v in asdict(failure).items()}
-            files.write_json(self._staging / "error.json", hidden)
-            self._censor()
-            self._outputs.keep_failed(self._staging, self._manifest("failed", reason))
+        failure, reason = _failure(error), self._reason(error)
+        if not self._staging.is_dir():
+            # It has its name already and lacks only its pointer, which the next run gives it.
+            return reason
+        self._strip()
+        hidden = {k: self._hide(v) for k, v in asdict(failure).items() if k != "passing"}
+        files.write_json(self._staging / "error.json", hidden)
+        self._censor()
+        self._outputs.keep_failed(self._staging, self._manifest("failed", reason))
         return reason
 
     def _execute(self) -> nbformat.NotebookNode:
@@ -75,15 +96,19 @@ class Attempt:
             "PYTHONHASHSEED": str(job.seed),
             "SOURCE_DATE_EPOCH": str(int(job.as_of.timestamp())),
             "TZ": "UTC",
-        }
+        } | confine.environment(self._workspace, job.network, self._staging)
         since = time.monotonic()
-        ran = kernel.execute(job.report.notebook, job.parameters, self._workspace.root, environment, self._timeout_s)
+        limits, what = self._task.limits, (job.report.notebook, job.parameters, self._workspace.root, environment)
+        most = limits.memory_bytes or memory.share()
+        ran = kernel.execute(*what, limits.cell_s, limits.notebook_s, self._task.engine, most)
         self._durations |= {"execute": _seconds(since), "cells": list(ran.seconds)}
-        if ran.notebook is not None:
-            kernel.save(ran.notebook, self._notebook_path)
+        self._confinement = ran.confinement
+        self._ran = ran.notebook
+        if self._ran is not None:
+            kernel.save(self._ran, self._notebook_path)
         if ran.failure:
             raise Stopped(ran.failure)
-        return ran.notebook
+        return self._ran
 
     def _render(self, notebook: nbformat.NotebookNode) -> dict[str, str]:
         since, context = time.monotonic(), self._context()
@@ -94,9 +119,23 @@ class Attempt:
             if not PAGE_PATH.fullmatch(path):
                 raise GateFailed(f"page {path!r} must be named by lower-case letters, digits, - and _, ending in .html")
             files.make_folder((self._staging / path).parent)
-            files.write(self._staging / path, page.encode())
+            files.put(self._staging / path, page.encode())
         self._durations["render"] = _seconds(since)
         return pages
+
+    def _keep(self, notebook: nbformat.NotebookNode) -> None:
+        """What other programs read: the figures, each by itself, and the results."""
+        for slug, drawing in self._pages.figures(notebook).items():
+            files.make_folder(self._staging / "figures")
+            files.put(self._staging / "figures" / f"{slug}.svg", drawing.encode())
+        results.write(self._staging, self._facts())
+
+    def _keep_pdf(self, printed: Future) -> None:
+        """The page as a PDF, where that can be had; it shows what has passed the gates."""
+        try:
+            files.put(self._staging / PDF, printed.result())
+        except NotPrinted as error:
+            self._notes.append(f"PDF not made: {error}")
 
     def _pass_gates(self, notebook: nbformat.NotebookNode, pages: dict[str, str]) -> None:
         newest = versions.latest(self._workspace, self._job.network)
@@ -105,7 +144,7 @@ class Attempt:
             *gates.reported(self._staging),
             gates.same_data(self._job.version.sha256, newest.sha256),
             gates.fit_to_read(pages, self._pages.check),
-            gates.nothing_personal(self._staging, self._job.forbidden),
+            gates.nothing_personal(self._staging, self._forbidden),
         ]
         self._gates = [replace(gate, what=self._hide(gate.what)) for gate in self._gates]
         (self._staging / inside.GATES).unlink(missing_ok=True)
@@ -128,12 +167,23 @@ class Attempt:
             params=job.params.model_dump(mode="json", exclude={"gates"}),
             data={"version": data.number, "sha256": data.sha256, "as_of": data.as_of.isoformat(), "facts": data.facts},
             notebook_sha256=job.report.sha256,
-            code=job.code,
+            code=dict(job.code),
             gates=[asdict(gate) for gate in self._gates],
             durations=self._durations | {"total": _seconds(self._since)},
+            confinement=self._confinement,
+            engine=self._task.engine,
+            retried=self._retried,
+            notes=self._notes,
             started=self._started.isoformat(timespec="seconds"),
             finished=datetime.now(UTC).isoformat(timespec="seconds"),
         )
+
+    def _facts(self) -> dict[str, Any]:
+        """What the results are about."""
+        job, data = self._job, self._job.version
+        own = {name: data.facts.get(name) for name in ("name", "currency", "timezone", "country")}
+        of = {"network": job.network, "report": job.report.name, "run_id": self.run_id, "as_of": job.as_of.isoformat()}
+        return own | of | {"data_version": data.number, "parameters": job.parameters}
 
     def _context(self) -> Context:
         job, data = self._job, self._job.version
@@ -155,30 +205,37 @@ class Attempt:
     def _tables(self) -> dict[str, pd.DataFrame]:
         return {path.stem: pd.read_parquet(path) for path in sorted((self._staging / "tables").glob("*.parquet"))}
 
+    def _reason(self, error: BaseException) -> str:
+        return self._hide(_reason(_failure(error)))
+
     def _hide(self, value: Any) -> Any:
         if isinstance(value, str):
-            return self._job.forbidden.hide(value)[-STDERR_KEPT:]
+            return self._forbidden.hide(value)[-STDERR_KEPT:]
         return [self._hide(item) for item in value] if isinstance(value, list | tuple) else value
 
     def _strip(self) -> None:
-        """Of a failed run only the notebook stays; tables and pages nobody checked are not kept."""
+        """Of a failed run only the notebook stays, as it came back; what nobody checked, or half of it, does not."""
         for path in self._staging.iterdir():
-            if path.is_dir() and path.name != "notebooks":
+            if path.is_dir():
                 files.remove_folder(path)
-            elif path.is_file():
+            else:
                 path.unlink()
+        if self._ran is not None:
+            kernel.save(self._ran, self._notebook_path)
 
     def _censor(self) -> None:
         """What holds something forbidden loses its outputs, and is not kept at all if that does not help."""
-        for path, _ in list(scan.scan(self._staging, self._job.forbidden)):
-            if path.suffix == ".ipynb":
-                kernel.save(kernel.without_outputs(nbformat.read(path, as_version=4)), path)
-        for path, _ in list(scan.scan(self._staging, self._job.forbidden)):
+        for path, _ in list(scan.scan(self._staging, self._forbidden)):
+            if path == self._notebook_path:
+                kernel.save(kernel.without_outputs(self._ran), path)
+        for path, _ in list(scan.scan(self._staging, self._forbidden)):
             path.unlink()
 
 
-def _failure(error: Exception) -> Failure:
-    """What stopped a run after its notebook: kind, words, and the places in our own code."""
+def _failure(error: BaseException) -> Failure:
+    """What stopped a run: the notebook's own failure, or kind, words, and the places in our own code."""
+    if isinstance(error, Stopped):
+        return error.failure
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if Path(frame.filename).is_relative_to(LIB)]
     where = tuple(f"{Path(frame.filename).relative_to(LIB.parent).as_posix()}:{frame.lineno}" for frame in ours)

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from difflib import get_close_matches
+from functools import lru_cache
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
-
-import nbformat
 
 from barberlab import files, params, periods
 from barberlab.data import versions
@@ -16,20 +16,23 @@ from barberlab.data.versions import Version
 from barberlab.errors import BadInput
 from barberlab.params import Params
 from barberlab.runs import parameters
+from barberlab.runs.manifest import Manifest
 from barberlab.runs.outputs import report_name
 from barberlab.runs.parameters import Parameter
-from barberlab.runs.scan import Forbidden
 from barberlab.scope import check_network_id
 from barberlab.workspace import Workspace
+
+PAPERMILL, WARM = "papermill", "warm"
 
 
 @dataclass(frozen=True)
 class Report:
-    """A report notebook and the parameters it takes."""
+    """A report notebook and the parameters it takes. `cells`: the sum of all that is executed and shown of it."""
 
     name: str
-    notebook: nbformat.NotebookNode
+    notebook: dict[str, Any]
     sha256: str
+    cells: str
     takes: dict[str, Parameter]
 
 
@@ -44,7 +47,6 @@ class Job:
     version: Version
     params: Params
     code: dict[str, Any]
-    forbidden: Forbidden
     key: str
 
     @property
@@ -89,6 +91,16 @@ def check_given(reports: Iterable[Report], given: Mapping[str, Any], as_of: str 
         periods.period(given["period"], date.max - periods.YEAR)
 
 
+def engine_named(name: str | None) -> str:
+    """The engine itself; by default warm where it can be had. Raises BadInput for one that is unknown or not there."""
+    if name not in (None, PAPERMILL, WARM):
+        raise BadInput(f"engine {name!r} is unknown; engines are {WARM} and {PAPERMILL}")
+    warm = any(entry_points(group="jupyter_client.kernel_provisioners", name="warm-provisioner"))
+    if name == WARM and not warm:
+        raise BadInput(f"engine {WARM!r}: warmkernel is not installed in this environment; use {PAPERMILL}")
+    return name or (WARM if warm else PAPERMILL)
+
+
 def jobs(
     workspace: Workspace,
     network: str,
@@ -99,29 +111,67 @@ def jobs(
 ) -> list[Job]:
     """The jobs of one network; raises BadInput or Damaged where its own data or settings do not allow them."""
     version = versions.latest(workspace, network)
-    settings = params.load(workspace, network)
+    own = settings(workspace, network)
     at = version.as_of if as_of is None else moment(as_of, version.facts["timezone"])
     if at > version.as_of:
         raise BadInput(f"network {network!r}: its data end {version.as_of:%Y-%m-%d %H:%M} UTC, before --as-of {as_of}")
-    forbidden = Forbidden(settings.gates.canaries, (workspace.root, Path.home()))
     found = []
     for report in reports:
-        values = parameters.check(report.takes, {**given, "network": network, "as_of": at.isoformat()}, report.name)
-        key = _key(report, values, version, settings, code)
-        found.append(Job(network, report, values, at, version, settings, code, forbidden, key))
+        values = _values(report, network, at, given)
+        key = _key(report, values, version.sha256, own, code)
+        found.append(Job(network, report, values, at, version, own, code, key))
     return found
+
+
+def is_done(
+    done: Manifest,
+    report: Report,
+    newest: Version,
+    settings: Params,
+    as_of: str | None,
+    given: Mapping[str, Any],
+    code: dict[str, Any],
+) -> bool:
+    """Whether the run `done` is what `report` would be on the `newest` data, told without reading the data's manifest.
+
+    The run knows the sum of the one it was made from; where that is the newest one's, its facts hold as well.
+    """
+    if done.data["sha256"] != newest.sha256:
+        return False
+    known = datetime.fromisoformat(done.data["as_of"])
+    at = known if as_of is None else moment(as_of, done.data["facts"]["timezone"])
+    values = _values(report, done.network, at, given)
+    return at <= known and done.content_key == _key(report, values, newest.sha256, settings, code)
+
+
+def settings(workspace: Workspace, network: str) -> Params:
+    """The network's settings; those without any of their own share what was read once."""
+    if (workspace.params / "networks" / f"{network}.yaml").is_file():
+        return params.load(workspace, network)
+    stamp = (workspace.params / "defaults.yaml").stat()
+    return _defaults(workspace, (stamp.st_mtime_ns, stamp.st_size, stamp.st_ino))
+
+
+@lru_cache(maxsize=1)
+def _defaults(workspace: Workspace, stamp: tuple) -> Params:
+    return params.load(workspace)
 
 
 def _report(path: Path) -> Report:
     name = report_name(path.stem)
     notebook = parameters.read_notebook(path)
-    return Report(name, notebook, files.sha256(path), parameters.declared(notebook, name))
+    cells = [[cell["cell_type"], cell["source"], cell["metadata"].get("tags", [])] for cell in notebook["cells"]]
+    summed = files.sha256_bytes(files.json_bytes(cells))
+    return Report(name, notebook, files.sha256(path), summed, parameters.declared(notebook, name))
 
 
-def _key(report: Report, values: dict[str, Any], version: Version, settings: Params, code: dict[str, Any]) -> str:
-    cells = [[cell.cell_type, cell.source, cell.metadata.get("tags", [])] for cell in report.notebook.cells]
+def _values(report: Report, network: str, at: datetime, given: Mapping[str, Any]) -> dict[str, Any]:
+    return parameters.check(report.takes, {**given, "network": network, "as_of": at.isoformat()}, report.name)
+
+
+def _key(report: Report, values: dict[str, Any], data_sha256: str, settings: Params, code: dict[str, Any]) -> str:
     running = [code["lib_sha256"], code["lock_sha256"], code["python"]]
-    parts = [report.name, cells, values, version.sha256, settings.model_dump(mode="json"), running]
+    parts = [report.name, report.cells, values, data_sha256, settings.model_dump(mode="json"), running]
     return files.sha256_bytes(files.json_bytes(parts))
 
 

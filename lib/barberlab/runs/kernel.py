@@ -4,23 +4,29 @@ What comes out is fit to be kept: what was printed to stderr, tracebacks, times 
 """
 
 import logging
+import math
 import os
 import re
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import nbformat
 
 from barberlab import files
+from barberlab.runs import confine
+from barberlab.runs.attended import Attended
+from barberlab.runs.jobs import PAPERMILL, WARM
 from barberlab.runs.manifest import LIB
 
 # What Papermill logs of a dead kernel comes back as the run's reason; without a handler it would be printed as well.
 logging.getLogger("papermill").addHandler(logging.NullHandler())
 ERROR_MARK = "papermill-error-cell-tag"
+_ONE_AT_A_TIME = threading.Lock()
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _FRAME = re.compile(
     r"^(?:File (?P<file>[^\n:]+):(?P<at>\d+)|Cell In\s?\[(?P<cell>\d+)\], line (?P<line>\d+))", re.MULTILINE
@@ -29,13 +35,17 @@ _FRAME = re.compile(
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a notebook did not finish: the error's kind and words, its code cell, and where, without any frame's data."""
+    """Why a notebook did not finish: the error's kind and words, its code cell, and where, without any frame's data.
+
+    passing: it was not the notebook's own, and trying again may help: the kernel died, or time was up.
+    """
 
     kind: str
     message: str
     cell: int | None = None
     where: tuple[str, ...] = ()
     stderr: str = ""
+    passing: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,46 +55,78 @@ class Executed:
     notebook: nbformat.NotebookNode | None
     seconds: tuple[float, ...] = ()
     failure: Failure | None = None
+    confinement: str = confine.NOBODY_ASKED
 
 
 def execute(
-    notebook: nbformat.NotebookNode,
+    notebook: Mapping[str, Any],
     parameters: Mapping[str, Any],
     cwd: Path,
     environment: Mapping[str, str],
-    timeout_s: int,
+    timeout_s: float,
+    deadline_s: float = math.inf,
+    engine: str = PAPERMILL,
+    memory_bytes: float = math.inf,
 ) -> Executed:
-    """Run every cell of `notebook` with `parameters`, at most `timeout_s` seconds each. Not safe beside threads."""
+    """Run every cell of `notebook` with `parameters`: each at most `timeout_s` seconds, all at most `deadline_s`.
+
+    The kernel is ended when it takes more than `memory_bytes` with all that it started. One at a time in a process,
+    whose working directory and environment are the kernel's meanwhile.
+    """
+    with (
+        _ONE_AT_A_TIME,
+        tempfile.TemporaryDirectory(prefix="barberlab-") as scratch,
+        _environment(environment, Path(scratch)),
+    ):
+        output, attended = Path(scratch) / "executed.ipynb", Attended()
+        options = _options(engine, attended, Path(scratch)) | {"execution_timeout": timeout_s, "cwd": str(cwd)}
+        raised = attended.run(lambda: _papermill(notebook, output, parameters, options), deadline_s, memory_bytes)
+        ran = nbformat.read(output, as_version=4) if output.exists() else None
+        confinement = confine.said(environment, Path(scratch))
+    return replace(_executed(ran, raised), confinement=confinement)
+
+
+def _papermill(
+    notebook: Mapping[str, Any], output: Path, parameters: Mapping[str, Any], options: dict[str, Any]
+) -> None:
     # Imported here: it takes a second, which a batch of unchanged networks does not have.
     import papermill  # noqa: PLC0415
+
+    papermill.execute_notebook(
+        nbformat.from_dict(notebook),
+        str(output),
+        dict(parameters),
+        kernel_name="python3",
+        language="python",
+        progress_bar=False,
+        log_output=False,
+        request_save_on_cell_execute=False,
+        autosave_cell_every=0,
+        **options,
+    )
+
+
+def _options(engine: str, attended: Attended, scratch: Path) -> dict[str, Any]:
+    """What Papermill hands on to the engine and its kernel."""
+    # Papermill imports its engines; whoever imports an engine first would have it import itself half made.
+    import papermill  # noqa: F401, PLC0415
+    from jupyter_client import AsyncKernelManager  # noqa: PLC0415
     from traitlets.config import Config  # noqa: PLC0415
 
-    encrypted = Config({"KernelManager": {"transport_encryption": "auto"}})
-    with tempfile.TemporaryDirectory(prefix="barberlab-") as scratch, _environment(environment, Path(scratch)):
-        output = Path(scratch) / "executed.ipynb"
-        try:
-            papermill.execute_notebook(
-                nbformat.from_dict(notebook),
-                str(output),
-                dict(parameters),
-                kernel_name="python3",
-                language="python",
-                progress_bar=False,
-                log_output=False,
-                request_save_on_cell_execute=False,
-                autosave_cell_every=0,
-                execution_timeout=timeout_s,
-                cwd=str(cwd),
-                config=encrypted,
-                # A kernel that is told to stop says so as an error of its own; what matters comes as an output.
-                extra_arguments=["--IPKernelApp.log_level=50"],
-            )
-            raised = None
-        except Exception as error:
-            # A cell's error, a dead kernel, a time-out: each is this network's own, and the others go on
-            raised = error
-        ran = nbformat.read(output, as_version=4) if output.exists() else None
-    return _executed(ran, raised)
+    base, own = AsyncKernelManager, confine.own_folder(scratch)
+    if engine == WARM:
+        from warmkernel.engine import WarmManager as base  # noqa: PLC0415, N813
+    # Sockets in a folder of this user alone, instead of ports that everybody on the machine can listen to.
+    manager = {"transport": "ipc", "ip": str(own / "k"), "connection_file": str(own / "kernel.json")}
+    return {
+        "engine_name": None if engine == PAPERMILL else engine,
+        "kernel_manager_class": attended.managed(base),
+        "config": Config({"KernelManager": manager}),
+        # A kernel has nothing to finish: what it keeps is on the disk, whole, when its cell ends.
+        "shutdown_kernel": "immediate",
+        # A kernel that is told to stop says so as an error of its own; what matters comes as an output.
+        "extra_arguments": ["--IPKernelApp.log_level=50"],
+    }
 
 
 @contextmanager
@@ -93,7 +135,7 @@ def _environment(wanted: Mapping[str, str], scratch: Path) -> Iterator[None]:
     before = dict(os.environ)
     os.environ.update(wanted)
     # Neither another python3 kernel nor start-up files of whoever is logged in.
-    os.environ.update(IPYTHONDIR=str(scratch / "ipython"), JUPYTER_PREFER_ENV_PATH="1")
+    os.environ.update(confine.prepare(wanted, scratch), JUPYTER_PREFER_ENV_PATH="1")
     for name in ("JUPYTER_PATH", "PYTHONSTARTUP"):
         os.environ.pop(name, None)
     try:
@@ -103,7 +145,7 @@ def _environment(wanted: Mapping[str, str], scratch: Path) -> Iterator[None]:
         os.environ.update(before)
 
 
-def _executed(ran: nbformat.NotebookNode | None, raised: Exception | None) -> Executed:
+def _executed(ran: nbformat.NotebookNode | None, raised: BaseException | None) -> Executed:
     if ran is None:
         return Executed(None, failure=_failure(raised, None))
     cells = [cell for cell in ran.cells if ERROR_MARK not in cell.metadata.get("tags", [])]
@@ -128,11 +170,13 @@ def _cleaned(ran: nbformat.NotebookNode, cells: list[nbformat.NotebookNode]) -> 
     return ran
 
 
-def _failure(raised: Exception, ran: nbformat.NotebookNode | None) -> Failure:
+def _failure(raised: BaseException, ran: nbformat.NotebookNode | None) -> Failure:
     outputs = [out for cell in (ran.cells if ran else []) for out in cell.get("outputs", [])]
     stderr = "".join(out.text for out in outputs if out.get("name") == "stderr")
     if not hasattr(raised, "ename"):
-        return Failure(type(raised).__name__, str(raised), stderr=stderr)
+        # Dead kernels are RuntimeErrors; a kernel that is not there or a name that is not known is not.
+        passing = isinstance(raised, RuntimeError | OSError)
+        return Failure(type(raised).__name__, str(raised), stderr=stderr, passing=passing)
     where = _frames("\n".join(raised.traceback))
     return Failure(raised.ename, raised.evalue, raised.exec_count, where, stderr)
 
@@ -159,4 +203,4 @@ def without_outputs(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 def save(notebook: nbformat.NotebookNode, path: Path) -> None:
     """Keep an executed notebook in its run."""
     files.make_folder(path.parent)
-    files.write(path, (nbformat.writes(notebook) + "\n").encode())
+    files.put(path, (nbformat.writes(notebook) + "\n").encode())

@@ -1,7 +1,8 @@
 """What exactly is this run? One manifest per run names its data, parameters, code and every file with its sum.
 
 The manifest is written last, so a folder that holds one is complete, and nothing is read from a run before its files
-were compared with it.
+were compared with it. It carries a sum of itself, so that it is known to be what was written even where no pointer
+names it: of the newest run after a crash, and of those that failed.
 """
 
 import json
@@ -14,6 +15,7 @@ from typing import Any
 
 import barberlab
 from barberlab import files
+from barberlab.data.versions import seal
 from barberlab.errors import Damaged
 
 NAME = "manifest.json"
@@ -32,6 +34,8 @@ class Manifest:
 
     data: version, sha256, as_of, facts. code: commit, dirty, lib_sha256, lock_sha256, python, packages. gates: name,
     passed, what. files: sha256 and bytes by path inside the run's folder. durations: seconds, `cells` in their order.
+    confinement: what kept the kernel from other networks' files, or why nothing did; empty where no kernel was started.
+    engine: what started it. retried: why earlier tries of this run did not finish. notes: what is missing, and why.
     """
 
     run_id: str
@@ -51,6 +55,10 @@ class Manifest:
     durations: dict[str, Any]
     started: str
     finished: str
+    confinement: str = ""
+    engine: str = ""
+    retried: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
     schema: int = SCHEMA
 
@@ -62,7 +70,8 @@ def write(folder: Path, manifest: Manifest) -> str:
         path.relative_to(folder).as_posix(): {"sha256": files.sha256(path), "bytes": path.stat().st_size}
         for path in paths
     }
-    content = files.json_bytes(asdict(manifest) | {"files": sums})
+    said = asdict(manifest) | {"files": sums}
+    content = files.json_bytes(said | {"seal": seal(said)})
     files.write(folder / NAME, content)
     return files.sha256_bytes(content)
 
@@ -82,10 +91,11 @@ def read_alone(folder: Path, sha256: str | None = None) -> Manifest:
     """The manifest without a look at the files it names."""
     try:
         content = (folder / NAME).read_bytes()
-        manifest = Manifest(**json.loads(content))
-    except (OSError, ValueError, TypeError):
+        said = json.loads(content)
+        sealed, manifest = said.pop("seal"), Manifest(**said)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         raise Damaged(f"run {folder.name}: its manifest is missing or unreadable; run the report again") from None
-    if sha256 not in (None, files.sha256_bytes(content)):
+    if sealed != seal(said) or sha256 not in (None, files.sha256_bytes(content)):
         raise Damaged(f"run {folder.name}: its manifest was altered after publication; run the report again")
     return manifest
 
@@ -103,13 +113,16 @@ def verified(folder: Path, manifest: Manifest, path: str) -> bytes:
 
 def code_facts(root: Path) -> dict[str, Any]:
     """Commit, sums of lib/barberlab and of the workspace's lock file, and the versions that run it."""
+    return code_sums(root) | _commit() | {"packages": {name: _version(name) for name in PACKAGES}}
+
+
+def code_sums(root: Path) -> dict[str, Any]:
+    """Of these facts the ones that a run's numbers depend on, at once."""
     lock = root / LOCK
     return {
-        **_commit(),
         "lib_sha256": _lib_sha256(),
         "lock_sha256": files.sha256(lock) if lock.is_file() else None,
         "python": platform.python_version(),
-        "packages": {name: _version(name) for name in PACKAGES},
     }
 
 

@@ -1,9 +1,10 @@
 """Where do the runs of a network stand? One run per report, a pointer to the published ones, and nothing in between.
 
-    outputs/<network>/r000012-performance/    a published run: manifest.json, notebooks/, tables/, figures/, report.html
+    outputs/<network>/r000012-performance/    a published run: manifest.json, notebooks/, tables/, figures/, report.*
     outputs/<network>/failed/r000013-shop/    one that did not pass: manifest.json, error.json, notebooks/
-    outputs/<network>/.staging-r000014-shop/  one at work, or left by a crash and swept by the next run
+    outputs/<network>/.staging-r000014-shop-ab12cd34/  one at work, or left by a crash and swept by the next run
     outputs/<network>/latest.json             report -> run_id and the sum of its manifest; what is published
+    outputs/<network>/.lease/                 who is running it, see lease.py
 
 A run per report, so that one report's failure leaves its own last good one in place and the others move on. The number
 rises with every run of the network, whatever the clock says.
@@ -11,13 +12,17 @@ rises with every run of the network, whatever the clock says.
 
 import json
 import re
+import uuid
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from barberlab import files
 from barberlab.errors import BadInput, Damaged
+from barberlab.runs import lease
 from barberlab.runs import manifest as manifests
+from barberlab.runs.lease import Lease
 from barberlab.runs.manifest import Manifest
 from barberlab.scope import check_network_id
 from barberlab.workspace import Workspace
@@ -25,7 +30,7 @@ from barberlab.workspace import Workspace
 RUN_ID = re.compile(r"r(\d{6,})-([a-z][a-z0-9_-]{0,63})")
 REPORT = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 STAGING = ".staging-"
-PAGE = "report.html"
+PAGE, PDF = "report.html", "report.pdf"
 
 
 @dataclass(frozen=True)
@@ -35,9 +40,17 @@ class Outputs:
     folder: Path
     network: str
 
-    def locked(self) -> AbstractContextManager[None]:
-        """Nobody else runs this network meanwhile; raises Busy."""
-        return files.locked(self.folder / ".lock", f"network {self.network!r}")
+    def locked(self, batch: str = "") -> AbstractContextManager[Lease]:
+        """Nobody else runs this network meanwhile; raises Busy. Tasks of one `batch` wait for each other instead."""
+        return lease.held(self.folder, f"network {self.network!r}", batch)
+
+    def is_settled(self, report: str) -> bool:
+        """Whether the published run of `report` is its newest, and no crash has left anything behind."""
+        paths = list(self.folder.iterdir()) if self.folder.is_dir() else []
+        newest = next(iter(_newest_first(paths, report)), None)
+        if newest is None or any(path.name.startswith((STAGING, ".latest.json.")) for path in paths):
+            return False
+        return self.pointers().get(report, {}).get("run_id") == newest.name
 
     def pointers(self) -> dict[str, dict[str, str]]:
         """run_id and manifest_sha256 of each published report; raises Damaged."""
@@ -86,7 +99,7 @@ class Outputs:
 
         After a crash between the folder's rename and the pointer's this is the run that lacks its pointer.
         """
-        for path in sorted(self.folder.glob(f"r*-{report}"), key=_number, reverse=True):
+        for path in _newest_first(self.folder.glob("r*"), report):
             try:
                 return manifests.read(path), files.sha256(path / manifests.NAME)
             except Damaged:
@@ -96,7 +109,7 @@ class Outputs:
     def last_failure(self, report: str) -> Manifest | None:
         """The newest failed run of `report`, if it is newer than the published one."""
         published = self._pointers_or_rebuilt().get(report, {}).get("run_id", "r000000-none")
-        for path in sorted((self.folder / "failed").glob(f"r*-{report}"), key=_number, reverse=True):
+        for path in _newest_first((self.folder / "failed").glob("r*"), report):
             if _number(path) < _number(Path(published)):
                 return None
             try:
@@ -106,11 +119,14 @@ class Outputs:
         return None
 
     def stage(self, report: str) -> tuple[str, Path]:
-        """A new run id and its empty folder. Only under `locked`."""
+        """A new run id and its empty folder, which is nobody else's. Only under `locked`.
+
+        Who lost the lease without knowing may still be writing: another run's folder of that number is not its own.
+        """
         known = [*self.folder.glob("r*-*"), *(self.folder / "failed").glob("r*-*")]
         known += [Path(to["run_id"]) for to in self.pointers().values()]
         run_id = f"r{max(map(_number, known), default=0) + 1:06}-{report}"
-        return run_id, files.make_folder(self.folder / f"{STAGING}{run_id}")
+        return run_id, files.make_folder(self.folder / f"{STAGING}{run_id}-{uuid.uuid4().hex[:8]}")
 
     def publish(self, staging: Path, manifest: Manifest) -> None:
         """Seal the staged folder with its manifest, name it, then move the pointer: the last step publishes."""
@@ -133,7 +149,7 @@ class Outputs:
         """Remove what a crashed run left, and write a spoilt latest.json anew. Only under `locked`."""
         for path in self.folder.glob(f"{STAGING}*"):
             files.remove_folder(path)
-        for path in self.folder.glob(".*.tmp"):
+        for path in self.folder.glob(".latest.json.*.tmp"):
             path.unlink()
         try:
             self.pointers()
@@ -165,6 +181,11 @@ def report_name(said: str) -> str:
     if not REPORT.fullmatch(said):
         raise BadInput(f"report {said!r} must be lower-case letters, digits, - and _, beginning with a letter")
     return said
+
+
+def _newest_first(paths: Iterable[Path], report: str) -> list[Path]:
+    own = [path for path in paths if (found := RUN_ID.fullmatch(path.name)) and found[2] == report]
+    return sorted(own, key=_number, reverse=True)
 
 
 def _number(path: Path) -> int:

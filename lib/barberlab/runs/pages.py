@@ -1,16 +1,21 @@
 """How does a finished notebook become pages? The seam between running and showing: what runs need of `reports`."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
-
-import nbformat
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from barberlab.data.moments import last_day
-from barberlab.params import Params
+from barberlab.runs import drawings, pdf
 from barberlab.runs.parameters import OWN
+
+if TYPE_CHECKING:
+    import nbformat
+    import pandas as pd
+
+    from barberlab.params import Params
 
 
 @dataclass(frozen=True)
@@ -54,13 +59,18 @@ class Pages:
 
     render: notebook and context -> the report's page. check: page -> what keeps it from being read. makers: by report,
     the tables its notebook kept and context -> further pages by their path in the run, such as "shop/s01.html". index:
-    how reports stand, of one network or (None) of all, and the clock's time -> a page that links them.
+    how reports stand, of one network or (None) of all, and the clock's time -> a page that links them. figures:
+    notebook -> each figure as an SVG document, by its slug. pdf: page and its data's moment -> PDF; raises NotPrinted.
+
+    All are functions of a module, so that another process can be told which they are.
     """
 
     render: Callable[[nbformat.NotebookNode, Context], str]
     check: Callable[[str], list[str]]
     makers: Mapping[str, Maker]
     index: Callable[[Sequence[Standing], str | None, datetime], str]
+    figures: Callable[[nbformat.NotebookNode], Mapping[str, str]]
+    pdf: Callable[[str, datetime], bytes]
 
 
 STALE_DAYS = 2  # the freshness gate's 48 hours
@@ -68,10 +78,7 @@ STALE_DAYS = 2  # the freshness gate's 48 hours
 
 def house_pages() -> Pages:
     """The pages of this house."""
-    # Imported here: nbconvert and the templates are nothing that a batch of unchanged networks needs.
-    from barberlab.reports import accessible  # noqa: PLC0415
-
-    return Pages(_page, accessible.check, MAKERS, _index)
+    return Pages(_page, _check, MAKERS, _index, drawings.of, pdf.printed)
 
 
 def _shops(tables: dict[str, pd.DataFrame], context: Context) -> dict[str, str]:
@@ -103,6 +110,13 @@ def _page(notebook: nbformat.NotebookNode, context: Context) -> str:
         foot=foot,
         home=("../index.html", "All reports"),
     )
+
+
+def _check(page: str) -> list[str]:
+    # What belongs to `reports` is imported where it is used: a batch of unchanged networks needs none of it.
+    from barberlab.reports import accessible  # noqa: PLC0415
+
+    return accessible.check(page)
 
 
 def _index(standings: Sequence[Standing], network: str | None, now: datetime) -> str:

@@ -5,14 +5,13 @@ the names and types come from the notebook's own parameters cell, which is parse
 """
 
 import ast
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
-
-import nbformat
 
 from barberlab.errors import BadInput
 from barberlab.personal import mask
@@ -34,26 +33,29 @@ class Parameter:
     default: Any
 
 
-def read_notebook(path: Path) -> nbformat.NotebookNode:
-    """The notebook at `path`; raises BadInput where it is not one."""
+def read_notebook(path: Path) -> dict[str, Any]:
+    """The notebook at `path`: its cells, each with cell_type, source as one text, and metadata. Raises BadInput."""
     try:
-        return nbformat.read(path, as_version=4)
+        found = json.loads(path.read_bytes())
+        if found["nbformat"] != 4:
+            found = _converted(path)
+        return found | {"cells": [_cell(cell) for cell in found["cells"]]}
     except Exception as error:
-        # nbformat raises a kind of its own per defect; whichever it is, the file is no notebook
+        # Each defect has a kind of its own; whichever it is, the file is no notebook
         raise BadInput(f"{path.name}: cannot be read as a notebook: {type(error).__name__}") from None
 
 
-def declared(notebook: nbformat.NotebookNode, name: str) -> dict[str, Parameter]:
+def declared(notebook: Mapping[str, Any], name: str) -> dict[str, Parameter]:
     """The parameters of a report notebook, by name, in their order.
 
     Raises BadInput unless exactly one code cell is tagged `parameters`, holds nothing but typed literals
     (`period: str = ""`) and takes `network` and `as_of`.
     """
-    cells = [c for c in notebook.cells if TAG in c.metadata.get("tags", []) and c.cell_type == "code"]
+    cells = [c for c in notebook["cells"] if TAG in c["metadata"].get("tags", []) and c["cell_type"] == "code"]
     if len(cells) != 1:
         raise BadInput(f"{name}: has {len(cells)} code cells tagged {TAG!r}, needs exactly one")
     found: dict[str, Parameter] = {}
-    for line in _statements(cells[0].source, name):
+    for line in _statements(cells[0]["source"], name):
         parameter = _parameter(line, name)
         if parameter.name in found:
             raise BadInput(f"{name}: its parameters cell sets {parameter.name!r} twice; keep one")
@@ -73,6 +75,18 @@ def check(known: Mapping[str, Parameter], given: Mapping[str, Any], name: str) -
             raise BadInput(f"{name}: has no parameter {str(key)[:60]!r}; {hint}")
         _check_value(known[key], value, name)
     return {key: given.get(key, parameter.default) for key, parameter in known.items()}
+
+
+def _converted(path: Path) -> dict[str, Any]:
+    # Only here: importing nbformat takes a second, and hardly any notebook is that old.
+    import nbformat  # noqa: PLC0415
+
+    return nbformat.read(path, as_version=4)
+
+
+def _cell(cell: dict[str, Any]) -> dict[str, Any]:
+    source = cell["source"]
+    return cell | {"cell_type": str(cell["cell_type"]), "source": "".join(source), "metadata": dict(cell["metadata"])}
 
 
 def _statements(source: str, name: str) -> list[ast.stmt]:

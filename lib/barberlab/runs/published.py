@@ -1,27 +1,35 @@
-"""What is published? The one reader of finished runs, for pages, dashboards and notebooks alike.
+"""What is published? The one reader of finished runs, for pages, dashboards, notebooks and programs alike.
 
 A scope names one network, so no other network's run can be asked for. Everything handed out was compared with the run's
 manifest first. The index pages name all reports with their failures; they hold no network's rows.
 """
 
+from __future__ import annotations
+
 import io
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from barberlab import files
 from barberlab.errors import BadInput, Damaged, NotAvailable
 from barberlab.runs import manifest as manifests
-from barberlab.runs import outputs
+from barberlab.runs import outputs, results
 from barberlab.runs.manifest import Manifest
 from barberlab.runs.outputs import Outputs
 from barberlab.runs.pages import Pages, Standing, house_pages
 from barberlab.scope import Scope
-from barberlab.workspace import Workspace
+from barberlab.workspace import Workspace, find
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
 
 SHOP = "location_id"
+_REMEMBERED = ".index.json"
 
 
 @dataclass(frozen=True)
@@ -55,6 +63,8 @@ class Published:
         """A table that the notebook kept, with its attrs; for a scope of some shops only their rows."""
         if name not in self.tables():
             raise BadInput(f"{self.manifest.report} keeps no table {name!r}; it keeps {', '.join(self.tables())}")
+        import pandas as pd  # noqa: PLC0415
+
         frame = pd.read_parquet(io.BytesIO(self._content(f"tables/{name}.parquet")))
         if self.scope.locations is None:
             return frame
@@ -64,8 +74,74 @@ class Published:
             )
         return frame[frame[SHOP].isin(self.scope.locations)].reset_index(drop=True)
 
+    def results(self) -> dict[str, Any]:
+        """The run's results.json: numbers with unit, moment and intervals; see results.py. Of the whole network."""
+        return results.read(self._whole(results.NAME), self.manifest.run_id)
+
+    def pdf(self) -> bytes:
+        """The report's page as PDF; raises NotAvailable where it could not be made."""
+        if outputs.PDF not in self.manifest.files:
+            needs = next(iter(self.manifest.notes), "a run that makes it")
+            raise NotAvailable(f"PDF of {self.manifest.report}", needs)
+        return self._whole(outputs.PDF)
+
+    def figures(self) -> list[str]:
+        """Slugs of the figures that the notebook showed."""
+        return [Path(path).stem for path in self.manifest.files if path.startswith("figures/")]
+
+    def figure(self, slug: str) -> str:
+        """A figure as an SVG document, in the colours of paper."""
+        if slug not in self.figures():
+            raise BadInput(f"{self.manifest.report} has no figure {slug!r}; it has {', '.join(self.figures())}")
+        return self._whole(f"figures/{slug}.svg").decode()
+
+    def posterior(self, name: str) -> xr.Dataset:
+        """Draws that the notebook kept, over (chain, draw, ...)."""
+        known = [Path(path).stem for path in self.manifest.files if path.startswith("posterior/")]
+        if name not in known:
+            raise BadInput(f"{self.manifest.report} keeps no posterior {name!r}; it keeps {', '.join(known) or 'none'}")
+        import xarray as xr  # noqa: PLC0415
+
+        return xr.load_dataset(io.BytesIO(self._whole(f"posterior/{name}.nc")), engine="scipy")
+
+    def _whole(self, path: str) -> bytes:
+        if self.scope.locations is not None:
+            raise NotAvailable(f"{path} of {self.manifest.report}", "the whole network's scope")
+        return self._content(path)
+
     def _content(self, path: str) -> bytes:
         return manifests.verified(self.folder, self.manifest, path)
+
+
+@dataclass(frozen=True)
+class Reports(Mapping[str, Published]):
+    """All published reports of the scope's network, by name; each is read, and compared, when it is asked for."""
+
+    workspace: Workspace
+    scope: Scope
+
+    def __getitem__(self, report: str) -> Published:
+        if report not in self._names():
+            raise KeyError(report)
+        return latest(self.workspace, self.scope, report)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names())
+
+    def __len__(self) -> int:
+        return len(self._names())
+
+    def _names(self) -> list[str]:
+        return sorted(outputs.of(self.workspace, self.scope.network).pointers())
+
+
+def reports(scope: Scope, workspace: Workspace | None = None) -> Reports:
+    """What is published in the scope's network: `runs.latest(scope)["performance"].table("shops")`.
+
+    workspace: by default the one that the working directory lies in. Raises BadInput for the operator.
+    """
+    _refuse_operator(scope)
+    return Reports(workspace or find(), scope)
 
 
 def latest(workspace: Workspace, scope: Scope, report: str) -> Published:
@@ -74,8 +150,7 @@ def latest(workspace: Workspace, scope: Scope, report: str) -> Published:
     Raises NotAvailable before the first, Damaged where any of its files is not what was written, and BadInput for the
     operator, who sees runs and no network's rows.
     """
-    if scope.role == "operator":
-        raise BadInput("the role operator sees runs and failures, and no network's rows")
+    _refuse_operator(scope)
     home = outputs.of(workspace, scope.network)
     manifest = home.published(report)
     if manifest is None:
@@ -97,11 +172,45 @@ def index(workspace: Workspace, pages: Pages | None = None, now: datetime | None
     render, now = (pages or house_pages()).index, now or datetime.now(UTC)
     with files.locked(workspace.outputs / ".lock", "outputs", wait=True):
         found = {network: standings(workspace, network) for network in outputs.networks(workspace)}
+        said = _said(found, now, render)
+        if _is_written(workspace, said):
+            return workspace.outputs / "index.html"
+        for left in [*workspace.outputs.glob(".index.*.tmp"), *workspace.outputs.glob("*/.index.html.*.tmp")]:
+            left.unlink()
         for network, own in found.items():
             _write(workspace.outputs / network / "index.html", render(own, network, now))
         everything = [standing for own in found.values() for standing in own]
         _write(workspace.outputs / "index.html", render(everything, None, now))
+        _remember(workspace, said, found)
     return workspace.outputs / "index.html"
+
+
+def _said(found: dict[str, list[Standing]], now: datetime, render: Callable) -> str:
+    """A sum of all that the index pages say: how reports stand, their age in days, and who says it how."""
+    rows = [asdict(s) | {"age": (now - s.as_of).days if s.as_of else None} for own in found.values() for s in own]
+    how = [f"{render.__module__}.{render.__qualname__}", manifests.code_sums(manifests.LIB)]
+    return files.sha256_bytes(json.dumps([rows, how], default=str).encode())
+
+
+def _is_written(workspace: Workspace, said: str) -> bool:
+    """Whether the pages that stand say just that, told without making them anew."""
+    try:
+        known = json.loads((workspace.outputs / _REMEMBERED).read_bytes())
+        sums = {path: files.sha256(workspace.outputs / path) for path in known["files"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return known == {"said": said, "files": sums}
+
+
+def _remember(workspace: Workspace, said: str, found: Mapping[str, Any]) -> None:
+    paths = ["index.html", *(f"{network}/index.html" for network in found)]
+    known = {"said": said, "files": {path: files.sha256(workspace.outputs / path) for path in paths}}
+    files.write_json(workspace.outputs / _REMEMBERED, known)
+
+
+def _refuse_operator(scope: Scope) -> None:
+    if scope.role == "operator":
+        raise BadInput("the role operator sees runs and failures, and no network's rows")
 
 
 def _standing(home: Outputs, report: str) -> Standing:

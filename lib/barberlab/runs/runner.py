@@ -1,43 +1,27 @@
 """Every report of every network: executed where something changed, published where all gates pass.
 
-One network's failure is its own: it keeps its last good report, is named with its reason, and the others go on.
+One network's failure is its own: it keeps its last good report, is named with its reason, and the others go on. A
+network in which nothing changed is told from here, and no worker is started for it. The others are one task each, for
+this process or for any executor; so what comes out does not depend on how many there are.
 """
 
-import time
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from concurrent.futures import Executor
+from dataclasses import replace
 from typing import Any
 
-from barberlab.errors import BarberlabError, Busy
-from barberlab.runs import jobs, manifest, outputs
-from barberlab.runs.attempt import Attempt
-from barberlab.runs.jobs import Job
-from barberlab.runs.outputs import Outputs
-from barberlab.runs.pages import Pages, house_pages
+from barberlab.runs import jobs, manifest, memory, pdf, work
+from barberlab.runs.pages import Pages
+from barberlab.runs.pool import Workers
 from barberlab.runs.published import index
+from barberlab.runs.spread import spread
+from barberlab.runs.task import Limits, Outcome, Task
 from barberlab.workspace import Workspace
 
-CELL_TIMEOUT_S = 900
+__all__ = ["Limits", "Outcome", "exit_code", "run"]
 
 type Progress = Callable[[int, int, str], None]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one report of one network. `page` is the published page, the last good one after a failure.
-
-    state: published (a new page stands), unchanged (the old one still holds), failed (kept apart, the old one stands),
-    refused (the network's own data or settings are unusable) or busy (another process is running the network).
-    """
-
-    network: str
-    report: str
-    state: str
-    reason: str = ""
-    page: Path | None = None
-    run_id: str | None = None
-    seconds: float = 0.0
 
 
 def run(
@@ -49,7 +33,11 @@ def run(
     force: bool = False,
     progress: Progress | None = None,
     pages: Pages | None = None,
-    timeout_s: int = CELL_TIMEOUT_S,
+    timeout_s: float | None = None,
+    limits: Limits | None = None,
+    engine: str | None = None,
+    executor: Executor | None = None,
+    each: Callable[[Outcome], None] | None = None,
 ) -> list[Outcome]:
     """Run the report notebooks of notebooks/reports, or those named, for each network, and write the index pages.
 
@@ -62,25 +50,37 @@ def run(
     force
         Run what is unchanged as well.
     progress
-        Called with (done, total, what is next) before each report and once at the end.
+        Called with (done, total, what was done last) in networks, first with (0, total, "").
+    pages
+        How pages are made; by default the house's.
     timeout_s
-        Longest time for one cell.
+        Longest time for one cell, in place of the limits' own.
+    engine
+        "warm" or "papermill"; by default warm where warmkernel is installed.
+    executor
+        Where networks are run, any of `concurrent.futures`: `pool.workers`, `pool.cluster`; by default this process.
+    each
+        Called with each outcome as soon as it is known; the list that comes back is in the order asked for.
 
-    Raises BadInput before anything runs for a network, report or parameter that is not known or not of its type.
+    Raises BadInput before anything runs for a network, report, parameter or engine that is not known or not of its
+    type.
     """
-    known = jobs.known_reports(workspace, reports)
-    jobs.check_given(known, parameters or {}, as_of)
-    wanted = jobs.known_networks(workspace, networks)
-    batch = _Batch(workspace, known, as_of, parameters or {}, force, pages or house_pages(), timeout_s)
-    ahead = [f"{network} {report.name}" for network in wanted for report in known]
-    tell = progress or (lambda done, total, label: None)
-    outcomes: list[Outcome] = []
-    tell(0, len(ahead), ahead[0])
-    for outcome in (outcome for network in wanted for outcome in batch.network(network)):
-        outcomes.append(outcome)
-        tell(len(outcomes), len(ahead), "".join(ahead[len(outcomes) :][:1]))
-    index(workspace, batch.pages)
-    return outcomes
+    wanted, task = _checked(workspace, networks, reports, as_of, parameters or {}, engine)
+    limits = limits or Limits()
+    limits = limits if timeout_s is None else replace(limits, cell_s=timeout_s)
+    if limits.memory_bytes is None and isinstance(executor, Workers):
+        limits = replace(limits, memory_bytes=memory.share(executor.count))
+    task = replace(task, force=force, pages=pages, limits=limits)
+    found: dict[str, list[Outcome]] = {}
+    tell, hear = progress or (lambda done, total, label: None), each or (lambda outcome: None)
+    tell(0, len(wanted), "")
+    for network, outcomes in _run(task, wanted, executor):
+        found[network] = outcomes
+        for outcome in outcomes:
+            hear(outcome)
+        tell(len(found), len(wanted), network)
+    index(workspace, pages)
+    return [outcome for network in wanted for outcome in found[network]]
 
 
 def exit_code(outcomes: Iterable[Outcome]) -> int:
@@ -91,57 +91,51 @@ def exit_code(outcomes: Iterable[Outcome]) -> int:
     return 1 if states & {"failed", "refused"} else 0
 
 
-class _Batch:
-    """What all networks of one call have in common."""
-
-    def __init__(self, workspace, reports, as_of, parameters, force, pages, timeout_s):
-        self._workspace, self._reports, self._as_of, self._parameters = workspace, reports, as_of, parameters
-        self._force, self.pages, self._timeout_s = force, pages, timeout_s
-        self._code = manifest.code_facts(workspace.root)
-
-    def network(self, network: str) -> Iterator[Outcome]:
-        """All reports of one network, one after the other, with nobody else running it."""
-        home = outputs.of(self._workspace, network)
-        left = [report.name for report in self._reports]
-        try:
-            todo = jobs.jobs(self._workspace, network, self._reports, self._as_of, self._parameters, self._code)
-            with home.locked():
-                home.sweep()
-                for job in todo:
-                    yield self._report(home, job)
-                    left.remove(job.report.name)
-        except (BarberlabError, OSError) as error:
-            # An OSError here: the disk is full or gone, and not even the failure could be kept. The next run sweeps.
-            state = "busy" if isinstance(error, Busy) else "refused" if isinstance(error, BarberlabError) else "failed"
-            reason = f"{type(error).__name__}: {error.strerror}" if isinstance(error, OSError) else str(error)
-            for report in left:
-                yield Outcome(network, report, state, reason, home.page(report))
-
-    def _report(self, home: Outputs, job: Job) -> Outcome:
-        since = time.monotonic()
-        standing = None if self._force else home.newest(job.report.name)
-        if standing and standing[0].content_key == job.key:
-            return self._standing(home, job, *standing)
-        attempt = Attempt(self._workspace, home, job, self.pages, self._timeout_s)
-        state, reason = _tried(attempt)
-        seconds = round(time.monotonic() - since, 3)
-        page = home.page(job.report.name)
-        return Outcome(job.network, job.report.name, state, reason, page, attempt.run_id, seconds)
-
-    def _standing(self, home: Outputs, job: Job, found: manifest.Manifest, sha256: str) -> Outcome:
-        """Nothing changed since this run; if a crash or a damaged successor left it without its pointer, it gets it."""
-        report = job.report.name
-        state = "unchanged"
-        if home.pointers().get(report) != {"run_id": found.run_id, "manifest_sha256": sha256}:
-            home.point(found, sha256)
-            state = "published"
-        return Outcome(job.network, report, state, "", home.page(report), found.run_id)
+def _checked(
+    workspace: Workspace,
+    networks: Iterable[str],
+    reports: Iterable[str] | None,
+    as_of: str | None,
+    parameters: Mapping[str, Any],
+    engine: str | None,
+) -> tuple[list[str], Task]:
+    """The networks, and what all their tasks have in common."""
+    known = jobs.known_reports(workspace, reports)
+    jobs.check_given(known, parameters, as_of)
+    wanted = jobs.known_networks(workspace, networks)
+    named = jobs.engine_named(engine) if engine else ""
+    return wanted, Task(
+        workspace,
+        network="",
+        reports=tuple(known),
+        as_of=as_of,
+        parameters=dict(parameters),
+        code=manifest.code_sums(workspace.root),
+        engine=named,
+        batch=uuid.uuid4().hex,
+    )
 
 
-def _tried(attempt: Attempt) -> tuple[str, str]:
+def _run(common: Task, networks: Iterable[str], executor: Executor | None) -> Iterator[tuple[str, list[Outcome]]]:
+    """Each network with its outcomes, as soon as they are known."""
+    ahead = []
+    for network in networks:
+        task = replace(common, network=network)
+        unchanged = work.standing(task)
+        if unchanged is None:
+            ahead.append(task)
+        else:
+            yield network, unchanged
+    if not ahead:
+        return
+    code = manifest.code_facts(common.workspace.root) | dict(common.code)
+    engine = common.engine or jobs.engine_named(None)
+    ahead = [replace(task, code=code, engine=engine) for task in ahead]
+    yield from spread(ahead, executor) if executor else _here(ahead)
+
+
+def _here(tasks: Iterable[Task]) -> Iterator[tuple[str, list[Outcome]]]:
     try:
-        attempt.publish()
-    except Exception as error:
-        # Whatever it was, it is this report's own: kept with its reason, and the next one runs
-        return "failed", attempt.keep_failed(error)
-    return "published", ""
+        yield from ((task.network, work.run(task)) for task in tasks)
+    finally:
+        pdf.close()

@@ -72,13 +72,15 @@ def _base64_core(data: bytes, offset: int) -> str:
 
 def scan(folder: Path, forbidden: Forbidden) -> Iterator[tuple[Path, list[str]]]:
     """Each file under `folder` that holds something forbidden, with its kinds."""
+    clean: set[str] = set()
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        kinds = sorted(_kinds_in(path, forbidden))
+        kinds = sorted(_kinds_in(path, forbidden, clean))
         if kinds:
             yield path, kinds
 
 
-def _kinds_in(path: Path, forbidden: Forbidden) -> set[str]:
+def _kinds_in(path: Path, forbidden: Forbidden, clean: set[str]) -> set[str]:
+    """The kinds in one file. Lines in `clean` were found to hold nothing; a page repeats most of its notebook's."""
     match path.suffix:
         case ".ipynb":
             text = "\n".join(_strings(json.loads(path.read_bytes())))
@@ -91,7 +93,12 @@ def _kinds_in(path: Path, forbidden: Forbidden) -> set[str]:
         case _:
             # Compressed bytes look like anything now and then; only an exact text means something in them.
             return {"canary"} if forbidden.canary_in(path.read_bytes().decode("latin-1")) else set()
-    return set(forbidden.kinds(text))
+    # No pattern reaches over the end of a line.
+    lines = {line.strip() for line in text.split("\n")} - clean
+    kinds = set(forbidden.kinds("\n".join(lines)))
+    if not kinds:
+        clean |= lines
+    return kinds | ({"canary"} if forbidden.canary_in(text) else set())
 
 
 def _strings(node: Any, key: str = "") -> Iterator[str]:
