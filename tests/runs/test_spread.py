@@ -64,7 +64,7 @@ def deadly_page(deaths: Path, node, context) -> str:
     return bench.text_page(node, context)
 
 
-@pytest.mark.parametrize(("deaths", "retries", "state"), [(1, 1, "published"), (9, 1, "failed")])
+@pytest.mark.parametrize(("deaths", "retries", "state"), [(1, 1, "published"), (9, 1, "failed"), (1, 0, "failed")])
 def test_a_worker_that_dies_costs_its_own_network_a_try_and_the_others_nothing(place, tmp_path, deaths, retries, state):
     (tmp_path / "deaths").write_text(str(deaths))
     pages = bench.pages(render=partial(deadly_page, tmp_path / "deaths"))

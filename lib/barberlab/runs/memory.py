@@ -63,12 +63,13 @@ def _proportionate(pid: int) -> int:
 
 def _parents() -> Iterator[tuple[int, tuple[int, int]]]:
     """Each process with its parent and its session."""
-    for path in _PROC.glob("[0-9]*/stat"):
+    # Asked for several times a second, and pathlib is slow at it.
+    for pid in filter(str.isdigit, os.listdir(_PROC) if _PROC.is_dir() else ()):  # noqa: PTH208
         # It may have ended meanwhile.
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), open(f"{_PROC}/{pid}/stat", "rb", buffering=0) as stat:  # noqa: PTH123
             # The name stands in brackets and may hold anything.
-            fields = path.read_text().rpartition(")")[2].split()
-            yield int(path.parent.name), (int(fields[1]), int(fields[3]))
+            fields = stat.read().rpartition(b")")[2].split()
+            yield int(pid), (int(fields[1]), int(fields[3]))
 
 
 def _table(path: Path) -> dict[str, int]:
