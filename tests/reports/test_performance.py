@@ -1,5 +1,7 @@
 """The performance report's words and figures, from frames small enough to check by eye."""
 
+from datetime import date
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -161,9 +163,41 @@ def test_the_months_of_a_course_are_beside_those_of_the_year_before(lab):
     assert (june["value"], june["before"]) == (1, 1)  # 30 June 2025 and 3 June 2024
 
 
-def test_history_says_what_it_is_too_short_for():
-    from datetime import date
+def _months(values: dict[str, tuple[int, int]], metric: str, history_start: str) -> pd.DataFrame:
+    """A metric by month from {month: (value or hits, n)}."""
+    rows = [(pd.Timestamp(month), *counted) for month, counted in values.items()]
+    frame = pd.DataFrame(rows, columns=["period", "numerator", "denominator"])
+    is_rate = measures.is_counted(metric)
+    frame["value"] = frame["numerator"] / frame["denominator"] if is_rate else frame["numerator"].astype(float)
+    frame.attrs = {"metric": metric, "label": measures.label(metric), "needs": None, "currency": "USD"}
+    frame.attrs["history_start"] = history_start
+    return frame
 
+
+def test_a_month_in_which_the_data_began_is_not_shown_as_a_month_with_little_trade():
+    frame = _months({"2025-04-01": (40, 0), "2025-05-01": (410, 0), "2025-06-01": (420, 0)}, "visits", "2025-04-27")
+    figure = measures.course(frame, SPAN).html
+    assert "Apr" not in figure
+    assert "May" in figure
+
+
+def test_half_a_month_is_not_compared_with_a_whole_one():
+    frame = _months({"2024-06-01": (400, 0), "2025-06-01": (210, 0)}, "visits", "2024-01-01")
+    whole = measures.course(frame, SPAN).html
+    assert "210 in June 2025, 400 a year before" in whole
+    half = measures.course(frame, period("2025-06", date(2025, 6, 15))).html
+    assert "210 in June 2025, 15 of 30 days" in half
+    assert "a year before" not in half.replace("No month has a year before it yet", "")
+
+
+def test_a_month_with_fewer_than_thirty_appointments_has_no_rate():
+    frame = _months({"2025-05-01": (1, 29), "2025-06-01": (3, 60)}, "no_show_rate", "2024-01-01")
+    figure = measures.course(frame, SPAN).html
+    assert "5% in June" in figure
+    assert "May" not in figure
+
+
+def test_history_says_what_it_is_too_short_for():
     short = trust.history(date(2018, 3, 14), date(2018, 7, 29)).html
     assert "4.5 months" in short
     assert "Too short for a season" in short

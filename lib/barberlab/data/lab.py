@@ -218,6 +218,7 @@ class Lab:
             "currency": facts["currency"],
             "timezone": facts["timezone"],
             "data_version": self._warehouse.version.number,
+            "history_start": self.history_start.isoformat(),
         }
 
     def __repr__(self) -> str:

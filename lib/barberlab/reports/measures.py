@@ -55,18 +55,21 @@ def months_back(span: Period, months: int) -> pd.Timestamp:
 def course(frame: pd.DataFrame, span: Period, whose: str = "all shops", months: int = 30) -> Block:
     """A metric's last `months` against the year before; a dashed box if it was never known.
 
-    frame: what `lab.metric` gives by month, with a year more for the comparison. The month in which the period ends is
-    dashed while it is not over.
+    frame: what `lab.metric` gives by month, with a year more for the comparison. A month in which the data began is not
+    shown, nor a rate of under 30; the month in which the period ends is dashed while it is not over, and compared with
+    nothing, because the year before has all of its days.
     """
     metric, what = frame.attrs["metric"], frame.attrs["label"]
     if frame.attrs["needs"] or frame["value"].isna().all():
         return NotAvailable(what, frame.attrs["needs"] or METRICS[metric].else_needs)
-    data = with_year_before(frame.dropna(subset=["value"]))
+    data = with_year_before(_tellable(frame))
     data = data[data["period"] > months_back(span, months)]
     if data.empty:
         return NotAvailable(what, METRICS[metric].else_needs)
+    partial = _partial(data["period"].iloc[-1], span)
+    if partial:
+        data.loc[data.index[-1], "before"] = float("nan")
     last = data.iloc[-1]
-    partial = _partial(last["period"], span)
     return figures.trend(
         data.assign(value=data["value"].astype(float)),
         "period",
@@ -78,6 +81,14 @@ def course(frame: pd.DataFrame, span: Period, whose: str = "all shops", months: 
         partial_last=partial,
         form=form(metric, frame.attrs["currency"]),
     )
+
+
+def _tellable(frame: pd.DataFrame) -> pd.DataFrame:
+    """Months with a value that stands for a whole month, or for as much of the last as there is."""
+    whole = frame["period"] >= pd.Timestamp(frame.attrs["history_start"])
+    if is_counted(frame.attrs["metric"]):
+        whole &= frame["denominator"] >= prose.FEWEST_FOR_RATE
+    return frame[whole & frame["value"].notna()]
 
 
 def _finding(what: str, last: pd.Series, printed: prose.Format, partial: str | None) -> str:
