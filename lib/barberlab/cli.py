@@ -159,7 +159,9 @@ def run(
             progress=lambda done, total, label: bar.update(task, completed=done, total=total, description=label),
         )
     _say_outcomes(outcomes)
-    out.print(f"open {workspace.outputs / 'index.html'}")
+    asides = [outcome.page for outcome in outcomes if outcome.page] if as_of or period else []
+    for page in asides or [workspace.outputs / "index.html"]:
+        out.print(f"open {page}", markup=False)
     raise SystemExit(runner.exit_code(outcomes))
 
 

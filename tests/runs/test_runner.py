@@ -12,8 +12,9 @@ import pytest
 
 from barberlab import files, runs
 from barberlab.errors import BadInput
-from barberlab.runs import inside, outputs, runner, work
+from barberlab.runs import inside, outputs, published, runner, work
 from barberlab.runs.runner import Outcome, exit_code
+from barberlab.scope import Scope
 
 
 @pytest.fixture
@@ -447,3 +448,17 @@ def test_a_failure_that_cannot_be_kept_is_its_own_reports_and_told_all_the_same(
 )
 def test_the_exit_code_says_all_some_or_nothing(states, code):
     assert exit_code([Outcome("north", "performance", state) for state in states]) == code
+
+
+# What somebody asked for by hand
+
+
+def test_a_look_at_an_earlier_period_leaves_the_published_report_in_its_place(place, monkeypatch):
+    bench.pretend(monkeypatch, lambda values: f"{values['period'] or 'the last month'}")
+    [usual] = runner.run(place, ["north"], pages=bench.pages())
+    [earlier] = runner.run(place, ["north"], parameters={"period": "2025-05"}, pages=bench.pages())
+    assert (earlier.state, "2025-05" in earlier.page.read_text()) == ("published", True)
+    assert earlier.page.parent.parent == place.outputs / "north" / "asides"
+    assert published.latest(place, Scope("north"), "performance").folder == usual.page.parent
+    [again] = runner.run(place, ["north"], pages=bench.pages())
+    assert (again.state, again.run_id) == ("unchanged", usual.run_id)

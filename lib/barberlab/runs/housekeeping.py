@@ -59,7 +59,7 @@ def _network(workspace: Workspace, network: str, keep: int, dry_run: bool) -> Pr
                 locks.enter_context(home.locked())
             if data.is_dir():
                 locks.enter_context(versions.exclusive(workspace, network))
-            runs = _old_runs(home, keep)
+            runs = [*_old_runs(home, keep), *_old_runs(home.asides, keep)]
             gone = _old_versions(data, home, runs)
             freed = sum(map(size, runs)) + _size_of(data, gone)
             if not dry_run:
@@ -77,7 +77,7 @@ def _operators(workspace: Workspace, keep: int, dry_run: bool) -> Pruned:
         return Pruned(home.network)
     try:
         with operations.locked(workspace):
-            runs = _old_runs(home, keep)
+            runs = [*_old_runs(home, keep), *_old_runs(home.asides, keep)]
             freed = sum(map(size, runs))
             if not dry_run:
                 _remove_runs(home, runs)
@@ -115,7 +115,7 @@ def _old_runs(home: Outputs, keep: int) -> list[Path]:
 def _old_versions(data: Path, home: Outputs, going: Iterable[Path]) -> list[Version]:
     """Data versions that no kept run names; raises Damaged where a run or a version does not say what it needs."""
     found = [Version(data, path) for path in sorted((data / "versions").glob("v*.json"))]
-    kept = [run for run in _runs(home) if run not in set(going)]
+    kept = [run for run in (*_runs(home), *_runs(home.asides)) if run not in set(going)]
     named = {manifests.read_alone(run).data.get("version") for run in kept}
     # Which files stay depends on every version's manifest, so all must be readable before one goes.
     numbers = {version.manifest["number"] for version in found[:-1]} - named

@@ -10,6 +10,8 @@ A run per report, so that one report's failure leaves its own last good one in p
 rises with every run of the network, whatever the clock says.
 """
 
+from __future__ import annotations
+
 import json
 import re
 import uuid
@@ -30,19 +32,31 @@ from barberlab.workspace import Workspace
 RUN_ID = re.compile(r"r(\d{6,})-([a-z][a-z0-9_-]{0,63})")
 REPORT = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 STAGING = ".staging-"
+ASIDES = "asides"
 PAGE, PDF = "report.html", "report.pdf"
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """The runs of one network."""
+    """The runs of one network: its published reports, or `aside` of them what somebody asked for by hand."""
 
     folder: Path
     network: str
+    aside: bool = False
 
     def locked(self, batch: str = "") -> AbstractContextManager[Lease]:
         """Nobody else runs this network meanwhile; raises Busy. Tasks of one `batch` wait for each other instead."""
-        return lease.held(self.folder, f"network {self.network!r}", batch)
+        return lease.held(self.leased, f"network {self.network!r}", batch)
+
+    @property
+    def leased(self) -> Path:
+        """The folder of the network's lease: there is one, whatever is run."""
+        return self.folder.parent if self.aside else self.folder
+
+    @property
+    def asides(self) -> Outputs:
+        """Runs of another period or moment than the usual: kept, read by their path, never in the reports' place."""
+        return Outputs(self.folder / ASIDES, self.network, aside=True)
 
     def is_settled(self, report: str) -> bool:
         """Whether the published run of `report` is its newest, and no crash has left anything behind."""

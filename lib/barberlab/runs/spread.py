@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, wait
 
-from barberlab.runs import lease, outputs, work
+from barberlab.runs import lease, work
 from barberlab.runs.task import Outcome, Task
 
 
@@ -53,6 +53,6 @@ def _error(future: Future) -> BaseException | None:
 
 def _bereaved(lost: list[Task], deaths: Counter[str]) -> list[Task]:
     """`lost` itself, a death counted for each that a worker was at; for all of them, if none had come so far."""
-    died = [task for task in lost if lease.left_by(outputs.of(task.workspace, task.network).folder, task.batch)]
+    died = [task for task in lost if lease.left_by(task.home.leased, task.batch)]
     deaths.update(task.network for task in died or lost)
     return lost

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from barberlab.runs import outputs
 from barberlab.runs.jobs import Report
+from barberlab.runs.outputs import Outputs
 from barberlab.runs.pages import Pages
 from barberlab.workspace import Workspace
 
@@ -52,6 +54,12 @@ class Task:
     force: bool = False
     pages: Pages | None = None
     limits: Limits = field(default_factory=Limits)
+
+    @property
+    def home(self) -> Outputs:
+        """Where its runs are kept: what asks for another period or moment than the usual stands aside."""
+        home = outputs.of(self.workspace, self.network)
+        return home.asides if self.parameters or self.as_of else home
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from barberlab.data import versions
 from barberlab.errors import BarberlabError, Busy
 from barberlab.personal import mask
-from barberlab.runs import jobs, manifest, outputs
+from barberlab.runs import jobs, manifest
 from barberlab.runs.jobs import Job
 from barberlab.runs.lease import Lease
 from barberlab.runs.manifest import Manifest
@@ -33,7 +33,7 @@ def standing(task: Task) -> list[Outcome] | None:
     newest = versions.newest(task.workspace, task.network)
     if task.force or newest is None:
         return None
-    home = outputs.of(task.workspace, task.network)
+    home = task.home
     try:
         settings = jobs.settings(task.workspace, task.network)
         told = task.as_of, task.parameters, task.code
@@ -51,7 +51,7 @@ def standing(task: Task) -> list[Outcome] | None:
 
 def run(task: Task) -> list[Outcome]:
     """What became of each report, in order; never raises what is the network's own."""
-    home = outputs.of(task.workspace, task.network)
+    home = task.home
     done: list[Outcome] = []
     if other := _other_code(task):
         return not_run(task, "failed", other)
@@ -69,7 +69,7 @@ def run(task: Task) -> list[Outcome]:
 
 def not_run(task: Task, state: str, reason: str, reports: Iterable[jobs.Report] | None = None) -> list[Outcome]:
     """The same outcome for all `reports` of a task, or for each of them."""
-    home = outputs.of(task.workspace, task.network)
+    home = task.home
     return [_outcome(home, report.name, state, reason) for report in (task.reports if reports is None else reports)]
 
 
