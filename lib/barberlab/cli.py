@@ -344,6 +344,105 @@ def _say_left_out(done) -> None:
     raise SystemExit(bool(done.left_out))
 
 
+users_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Who may sign in, and what they may see.")
+app.add_typer(users_app, name="users")
+
+Name = Annotated[str, typer.Argument(help="the name to sign in with")]
+
+
+@users_app.command("add")
+def add_user(
+    name: Name,
+    role: Annotated[str, typer.Option("--role", help="operator, franchisor, region, owner, manager, barber or analyst")],
+    network: Annotated[list[str] | None, typer.Option("--network", help="an analyst may have several")] = None,
+    shop: Annotated[list[str] | None, typer.Option("--shop", help="a shop's id; may be repeated")] = None,
+    barber: Annotated[str, typer.Option("--barber", help="a barber's own pseudonym in the data")] = "",
+    subject: Annotated[str, typer.Option("--subject", help="signs in through the provider, who calls them so")] = "",
+):
+    """Give somebody an account, or replace it. The password is asked for, or is one line of the standard input.
+
+    Example: barberlab users add ann --role franchisor --network north
+    Example: barberlab users add bea --role manager --network north --shop north-01 < password
+    """
+    from barberlab.serve.people import Person
+    from barberlab.serve.users import Users
+
+    shops = frozenset(shop) if shop else None
+    person = Person(name, role, dict.fromkeys(network or [], shops), barber)
+    Users().add(person, None if subject else _asked_password(), subject)
+    out.print(f"{name}: {role}" + "".join(f", {one}" for one in network or []), markup=False)
+
+
+def _asked_password() -> str:
+    if sys.stdin.isatty():
+        return typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    return sys.stdin.readline().rstrip("\r\n")
+
+
+@users_app.command("list")
+def list_users():
+    """Say who may sign in, and what they may see.
+
+    Example: barberlab users list
+    """
+    from barberlab.serve.users import Users
+
+    users = Users()
+    for name in users.names():
+        person = users.person(name)
+        shops = [f"{n} ({', '.join(sorted(own))})" if own else n for n, own in person.networks.items()]
+        way = "provider" if users.subject(name) else "password"
+        typer.echo("\t".join((name, person.role, ", ".join(shops) or "all runs", way)))
+
+
+@users_app.command("revoke")
+def revoke_user(name: Name):
+    """Take somebody's account away: open sessions and kernels end within seconds.
+
+    Example: barberlab users revoke ann
+    """
+    from barberlab.serve.users import Users
+
+    Users().revoke(name)
+    out.print(f"{name}: revoked", markup=False)
+
+
+@app.command("serve")
+def serve_pages(
+    address: Annotated[str, typer.Option("--address", help="where to listen")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=1, max=65535)] = 8866,
+    public: Annotated[str, typer.Option("--public", help="the https address of the proxy in front, if any")] = "",
+    sample_users: Annotated[bool, typer.Option("--sample-users", help="make some, where there are no users yet")] = False,
+    root: Root = None,
+):
+    """Show published pages to those who sign in, until stopped. BARBERLAB_MONITOR_TOKEN opens /metrics to a monitor.
+
+    Example: barberlab serve
+    Example: barberlab serve --public https://barber.example.com
+    """
+    import os
+
+    from barberlab.serve import app as server
+    from barberlab.serve import demo, watch
+    from barberlab.serve.users import Users
+
+    options = server.Options(find(root), address, port, public, os.environ.get("BARBERLAB_MONITOR_TOKEN", ""))
+    if sample_users:
+        _say_samples(demo.sample_users(options.workspace, Users()))
+    if not Users().names():
+        err.print("barberlab: nobody has an account yet: barberlab users add NAME --role ROLE --network NETWORK")
+    out.print(f"open {options.url}", markup=False)
+    watch.to_stderr()
+    server.serve(options)
+
+
+def _say_samples(samples) -> None:
+    if samples:
+        out.print("Sample users, told this once; `barberlab users revoke NAME` takes one away:")
+    for sample in samples:
+        out.print(f"  {sample.person.name:<12}{sample.password}", markup=False)
+
+
 def main() -> None:
     """The entry point: our own errors become one line on stderr and an exit code, never a traceback."""
     try:

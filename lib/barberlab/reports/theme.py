@@ -2,13 +2,11 @@
 
 Pages use the names as CSS custom properties, figures draw in the light values and have them replaced by the names
 (`svg.py`), so one drawing serves both themes. No two names share a light value: that is what makes the way back unique.
+Matplotlib and seaborn are imported where something is drawn: whoever only shows pages has no memory for them.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-import seaborn as sns
-from matplotlib.colors import to_hex, to_rgb
 
 # No web fonts; not `system-ui`, which on a bare Linux server may be a wide face.
 FONTS = '-apple-system,BlinkMacSystemFont,"Segoe UI",Roboto,"Helvetica Neue",Arial,"Liberation Sans",sans-serif'
@@ -67,12 +65,16 @@ def contrast(one: str, other: str) -> float:
 
 
 def _luminance(colour: str) -> float:
+    from matplotlib.colors import to_rgb  # noqa: PLC0415
+
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
     return sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
 def name_of(colour: object) -> str | None:
     """The table's name of a light value, as matplotlib or a hex string gives it; None if it is not the theme's."""
+    from matplotlib.colors import to_hex  # noqa: PLC0415
+
     return _NAMES.get(to_hex(colour))
 
 
@@ -85,6 +87,8 @@ def rc() -> dict[str, object]:
     One point is one CSS pixel. Dollar signs are money, never mathematics. DejaVu Sans comes with matplotlib, so a
     figure is laid out alike everywhere; it is wider than the pages' fonts, so labels that fit here fit there.
     """
+    import seaborn as sns  # noqa: PLC0415
+
     return {
         **sns.axes_style("white"),
         "font.family": "DejaVu Sans", "font.size": 12, "text.parse_math": False, "text.color": LIGHT["ink2"],

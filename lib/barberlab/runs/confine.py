@@ -96,8 +96,13 @@ def environment(workspace: Workspace, network: str, staging: Path) -> dict[str, 
     """What a kernel's environment must hold, so that `prepare` confines it to `network` and its run in `staging`."""
     settings = [path for path in sorted(workspace.params.iterdir()) if path.name != "networks"]
     own = [workspace.params / "networks" / f"{network}.yaml", workspace.network(network)]
-    read = [str(path.absolute()) for path in (*settings, *own, workspace.notebooks)]
-    return {ALLOWED: json.dumps({"read": read, "write": [str(staging.absolute())]})}
+    return environment_of([*settings, *own, workspace.notebooks], [staging])
+
+
+def environment_of(read: Iterable[Path], write: Iterable[Path]) -> dict[str, str]:
+    """The same for a kernel that may open these paths and nothing else of the workspace."""
+    allowed = {"read": read, "write": write}
+    return {ALLOWED: json.dumps({how: [str(path.absolute()) for path in paths] for how, paths in allowed.items()})}
 
 
 def prepare(wanted: Mapping[str, str], scratch: Path) -> dict[str, str]:

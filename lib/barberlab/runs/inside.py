@@ -41,7 +41,7 @@ def keep(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     if RUN_DIR in os.environ:
         folder = files.make_folder(Path(os.environ[RUN_DIR]) / "tables")
         flat = frame.reset_index() if any(frame.index.names) else frame
-        files.write(folder / f"{name}.parquet", _parquet(flat))
+        files.write(folder / f"{name}.parquet", parquet(flat))
         files.write(folder / f"{name}.csv", csv_text(flat).encode())
     return frame
 
@@ -155,7 +155,7 @@ def _plain(value: object) -> object:
     return value
 
 
-def _parquet(frame: pd.DataFrame) -> bytes:
+def parquet(frame: pd.DataFrame) -> bytes:
     kept = frame.copy(deep=False)
     kept.attrs = json.loads(json.dumps(frame.attrs, default=str))
     buffer = io.BytesIO()

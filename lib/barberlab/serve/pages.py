@@ -1,0 +1,201 @@
+"""The pages themselves: networks, what is published in each, a published page, and the operators' and monitors' ones."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from tornado.web import HTTPError, RequestHandler
+
+from barberlab import files
+from barberlab.errors import BarberlabError, NotAvailable
+from barberlab.reports import doors
+from barberlab.runs import outputs
+from barberlab.runs.outputs import PAGE
+from barberlab.runs.pages import STALE_DAYS, Standing
+from barberlab.scope import Scope
+from barberlab.serve import gate
+from barberlab.serve.people import Person
+from barberlab.serve.shelf import BARBER, Shelf
+
+
+class Own(RequestHandler):
+    """What every page of the house has: the session that the gate found, and the shelf."""
+
+    session: Any = None
+
+    @property
+    def shelf(self) -> Shelf:
+        """What is published."""
+        return self.settings["shelf"]
+
+    @property
+    def person(self) -> Person:
+        """Who asks."""
+        return self.session.person
+
+    @property
+    def forgery_token(self) -> str:
+        """What a form must bring back."""
+        return self.xsrf_token.decode()
+
+    def compute_etag(self) -> None:
+        """None: pages are not kept by browsers, so there is nothing to compare."""
+        return
+
+    def show(self, html: str, status: int = 200) -> None:
+        """Answer with a page."""
+        self.set_status(status)
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        self.finish(html)
+
+
+class Networks(Own):
+    """The networks one may see."""
+
+    def get(self) -> None:
+        """A door to each."""
+        found = [doors.Door(self.shelf.name(id), f"/n/{id}/", _told(self.shelf, id)) for id in self.person.networks]
+        groups = [doors.Group("Networks", found)] if found else []
+        if gate.may(self.person, gate.Page("operations", "")):
+            own = [doors.Door("All runs", "/operations"), doors.Door("Metrics", "/metrics")]
+            groups.append(doors.Group("Operations", own))
+        lede = f"Signed in as {self.person.name}, {self.person.role}."
+        self.show(doors.house("What you may open", lede, groups, self.forgery_token, home=False))
+
+
+class Network(Own):
+    """What is published in one network, as its visitor may see it."""
+
+    def get(self, network: str) -> None:
+        """Doors to reports, shops and live pages."""
+        scope = self.person.scope(network)
+        groups = list(_groups(self.person, scope, self.shelf))
+        name = self.shelf.name(network)
+        self.show(doors.house(name, "", groups, self.forgery_token, network=name))
+
+
+class Published(Own):
+    """A page that a run has published, at once and as it was published."""
+
+    def get(self, network: str, report: str, page: str) -> None:
+        """The page; whoever may only see pages below the report's own is shown the way to them."""
+        kind, whose = gate.kind_of(page)
+        if not gate.may(self.person, gate.Page(kind, network, whose)):
+            self.redirect(f"/n/{network}/", status=303)
+            return
+        scope = self.person.scope(network)
+        try:
+            self.show(self.shelf.page(scope, report, page))
+        except NotAvailable as error:
+            if page != PAGE or not _is_known(self.settings["workspace"], report):
+                raise HTTPError(404) from None
+            home = (f"/n/{network}/", "All pages")
+            self.show(doors.nothing_yet(_title(report), error.needs, self.shelf.name(network), home))
+
+
+class Operations(Own):
+    """The operators' page of all runs."""
+
+    def get(self) -> None:
+        """The page, or what would make it."""
+        try:
+            self.show(self.shelf.operations())
+        except NotAvailable as error:
+            self.show(doors.nothing_yet("All runs", error.needs, "", ("/", "All networks")))
+
+
+class Metrics(Own):
+    """Numbers for a monitor."""
+
+    def get(self) -> None:
+        """As Prometheus reads them."""
+        self.set_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+        self.finish(self.settings["watch"].text())
+
+
+class Health(Own):
+    """Whether the process answers."""
+
+    def get(self) -> None:
+        """Yes."""
+        self.set_header("Content-Type", "application/json")
+        self.finish(json.dumps({"alive": True}))
+
+
+class Ready(Own):
+    """Whether pages can be served now."""
+
+    def get(self) -> None:
+        """503 where users or published runs cannot be read; why is for the log."""
+        self.set_header("Content-Type", "application/json")
+        try:
+            self.shelf.check()
+            self.settings["users"].names()
+        except (BarberlabError, OSError):
+            self.set_status(503)
+        self.finish(json.dumps({"ready": self.get_status() == 200, "kernels": self.settings["warmth"]()}))
+
+
+class Nothing(Own):
+    """Whatever no route answers; the gate lets nobody through to it."""
+
+    def get(self) -> None:
+        """Never reached."""
+        raise HTTPError(404)
+
+
+def _told(shelf: Shelf, network: str) -> str:
+    known = [one.as_of for one in shelf.standings(network) if one.as_of]
+    return _age(max(known), shelf.now()) if known else "nothing published yet"
+
+
+def _age(as_of: datetime, now: datetime) -> str:
+    days = (now - as_of).days
+    return f"data {days:,} days old" if days else "data of today"
+
+
+def _groups(person: Person, scope: Scope, shelf: Shelf) -> Sequence[doors.Group]:
+    standings = shelf.standings(scope.network)
+    run = f"a run: barberlab run {scope.network}"
+    if gate.may(person, gate.Page("network", scope.network)):
+        yield doors.Group("Reports", [_report(one, shelf.now()) for one in standings], run)
+    if "shop" in gate.ACCESS[person.role]:
+        yield doors.Group("Shops", _shops(person, scope, shelf, standings), run)
+    if BARBER in gate.ACCESS[person.role]:
+        yield doors.Group("Your figures", _figures(person, scope, shelf, standings), "a run that makes barbers' pages")
+    if gate.may(person, gate.Page("whatif", scope.network)):
+        yield doors.Group("Live", [doors.Door("What if", f"/n/{scope.network}/what-if")])
+
+
+def _report(one: Standing, now: datetime) -> doors.Door:
+    href = f"/n/{one.network}/{one.report}/{PAGE}" if one.page else ""
+    if one.reason:
+        return doors.Door(_title(one.report), href, f"not renewed: {one.reason}", "bad")
+    is_stale = (now - one.as_of).days > STALE_DAYS
+    return doors.Door(_title(one.report), href, _age(one.as_of, now), "stale" if is_stale else "good")
+
+
+def _shops(person: Person, scope: Scope, shelf: Shelf, standings: Sequence[Standing]) -> list[doors.Door]:
+    found = []
+    for one in (one for one in standings if one.page):
+        pages = shelf.published(scope, one.report).pages()
+        for shop, name in shelf.shops(scope).items():
+            path = f"shop/{files.safe_name(shop)}.html"
+            if path in pages and gate.may(person, gate.Page("shop", scope.network, files.safe_name(shop))):
+                found.append(doors.Door(str(name), f"/n/{scope.network}/{one.report}/{path}"))
+    return found
+
+
+def _figures(person: Person, scope: Scope, shelf: Shelf, standings: Sequence[Standing]) -> list[doors.Door]:
+    path = f"{BARBER}/{files.safe_name(person.barber)}.html"
+    own = [one for one in standings if one.page and path in shelf.published(scope, one.report).manifest.files]
+    return [doors.Door(_title(one.report), f"/n/{scope.network}/{one.report}/{path}") for one in own]
+
+
+def _title(report: str) -> str:
+    return report.replace("_", " ").replace("-", " ").capitalize()
+
+
+def _is_known(workspace, report: str) -> bool:
+    return (workspace.notebooks / "reports" / f"{outputs.report_name(report)}.ipynb").is_file()

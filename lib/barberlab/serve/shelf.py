@@ -1,0 +1,139 @@
+"""What is published now, and how old is it? Finished pages from the disk, without a kernel and without waiting.
+
+Manifests and names are remembered as long as the files they were read from are the same; a page is compared with its
+manifest each time it is handed out. While a new run is being published the old one stands: the pointer moves last.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from barberlab.data.moments import last_day
+from barberlab.errors import Damaged, NotAvailable
+from barberlab.reports import doors, prose
+from barberlab.runs import manifest as manifests
+from barberlab.runs import operations, outputs, published
+from barberlab.runs.outputs import PAGE, Outputs
+from barberlab.runs.pages import Standing
+from barberlab.runs.published import Published
+from barberlab.scope import Scope
+from barberlab.workspace import Workspace
+
+BARBER = "barber"
+MOST_REMEMBERED = 400
+_DAY_S = 86_400.0
+
+
+class Shelf:
+    """The published pages of one workspace. now: the clock, against which the data's age is told."""
+
+    def __init__(self, workspace: Workspace, now: Callable[[], datetime] = lambda: datetime.now(UTC)):
+        self.workspace, self.now = workspace, now
+        self._remembered: OrderedDict[tuple, tuple[Hashable, Any]] = OrderedDict()
+
+    def published(self, scope: Scope, report: str) -> Published:
+        """The published run of a report as `scope` may see it; raises NotAvailable before the first, or Damaged."""
+        home = outputs.of(self.workspace, scope.network)
+        to = self._pointers(home).get(report)
+        if to is None:
+            raise NotAvailable(f"report {report!r} of {scope.network!r}", f"a run: barberlab run {scope.network}")
+        return Published(scope, self._manifest(home, to["run_id"], to["manifest_sha256"]), home.run(to["run_id"]))
+
+    def page(self, scope: Scope, report: str, path: str) -> str:
+        """The HTML of a published page, with a line on top where a newer run failed; see `published`.
+
+        Whether the page of a barber may be seen is the gate's to say: a scope knows shops.
+        """
+        try:
+            html = self._page(scope, report, path)
+        except Damaged:
+            # A run that was pruned between the look at its pointer and the look at its page has a successor.
+            self._remembered.clear()
+            html = self._page(scope, report, path)
+        standing = next((one for one in self.standings(scope.network) if one.report == report), None)
+        if standing is None or not standing.reason or standing.as_of is None:
+            return html
+        return doors.behind(html, standing.reason, prose.day(last_day(standing.as_of, standing.timezone)))
+
+    def standings(self, network: str) -> list[Standing]:
+        """How each report of the network stands, published and failed."""
+        folder = outputs.of(self.workspace, network).folder
+        stamp = _stamp(folder, folder / "latest.json", folder / "failed")
+        return self._known(("standings", network), stamp, lambda: published.standings(self.workspace, network))
+
+    def name(self, network: str) -> str:
+        """What the network is called, as far as it was ever run."""
+        return next((one.name for one in self.standings(network)), network)
+
+    def shops(self, scope: Scope) -> dict[str, str]:
+        """Names of the scope's shops by id, in order of their names; empty before the first run that kept them."""
+        for report in self._pointers(outputs.of(self.workspace, scope.network)):
+            found = self.published(scope, report)
+            if "locations" in found.tables():
+                key = ("shops", scope.network, scope.locations)
+                return self._known(key, found.manifest.run_id, lambda one=found: _names(one))
+        return {}
+
+    def ages(self) -> dict[tuple[str, str], float]:
+        """Days since the end of the data of each published report, by network and report."""
+        found = (one for network in outputs.networks(self.workspace) for one in self.standings(network))
+        now = self.now()
+        return {(one.network, one.report): (now - one.as_of).total_seconds() / _DAY_S for one in found if one.as_of}
+
+    def operations(self) -> str:
+        """The operators' page; raises NotAvailable before it was first made, or Damaged."""
+        home = operations.of(self.workspace)
+        manifest = home.published(operations.REPORT)
+        if manifest is None:
+            raise NotAvailable("the operators' page", "a look at all runs: barberlab status --report")
+        return manifests.verified(home.run(manifest.run_id), manifest, PAGE).decode()
+
+    def check(self) -> None:
+        """Raises BarberlabError or OSError unless what is published can be read."""
+        for network in outputs.networks(self.workspace):
+            self.standings(network)
+
+    def _page(self, scope: Scope, report: str, path: str) -> str:
+        found = self.published(scope, report)
+        if not path.startswith(f"{BARBER}/"):
+            return found.page(path)
+        if path not in found.manifest.files:
+            raise NotAvailable(f"page {path} of {report}", "a run that makes it")
+        return manifests.verified(found.folder, found.manifest, path).decode()
+
+    def _pointers(self, home: Outputs) -> dict[str, dict[str, str]]:
+        latest = home.folder / "latest.json"
+        return self._known(("pointers", home.network), _stamp(latest), home.pointers)
+
+    def _manifest(self, home: Outputs, run_id: str, sha256: str) -> manifests.Manifest:
+        key = ("manifest", home.network, run_id)
+        return self._known(key, sha256, lambda: manifests.read_alone(home.run(run_id), sha256))
+
+    def _known(self, key: tuple, stamp: Hashable, read: Callable[[], Any]) -> Any:
+        known = self._remembered.get(key)
+        if known is None or known[0] != stamp:
+            known = self._remembered[key] = (stamp, read())
+            while len(self._remembered) > MOST_REMEMBERED:
+                self._remembered.popitem(last=False)
+        self._remembered.move_to_end(key)
+        return known[1]
+
+
+def _stamp(*paths: Path) -> tuple:
+    return tuple(_state(path) for path in paths)
+
+
+def _state(path: Path) -> tuple[int, ...] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def _names(found: Published) -> dict[str, str]:
+    frame = found.table("locations")
+    names = frame["name"].fillna(frame["location_id"])
+    return dict(sorted(zip(frame["location_id"], names, strict=True), key=lambda item: str(item[1])))
