@@ -7,10 +7,11 @@ stands in a dashed box until a model of it has kept its draws.
 from dataclasses import dataclass
 
 import pandas as pd
+from markupsafe import Markup
 
 from barberlab.errors import BadInput, NotAvailable
-from barberlab.reports import figures, prose
-from barberlab.reports.blocks import Block, Headline, KeyFigure, KeyFigures
+from barberlab.reports import prose, tables
+from barberlab.reports.blocks import Block, Figure, Headline, Key, KeyFigure, KeyFigures
 from barberlab.reports.blocks import NotAvailable as Box
 
 MONTHS = 12
@@ -83,25 +84,70 @@ def breaks_even(price: int) -> float:
 
 
 def blocks(base: Base, price: int, visits: int) -> list[Block]:
-    """The page's answer at these levers: the sentence, the numbers; `course` has the picture."""
+    """The page's answer at these levers: the sentence, the numbers, the year, and what cannot be said."""
     changed = effect(base, price, visits)
-    return [_headline(base, price, visits, changed), _numbers(base, price, changed), _unknown()]
+    return [
+        _headline(base, price, visits, changed),
+        _numbers(base, price, changed),
+        course(base, price, visits),
+        _unknown(),
+    ]
 
 
-def course(base: Base, price: int, visits: int) -> Block:
-    """The year as it would have been, beside the year as it was."""
-    frame = base.months.assign(would=base.months["value"].astype(float) * _factor(price, visits))
-    return figures.trend(
-        frame.assign(value=frame["value"].astype(float)),
-        "period",
-        "would",
-        reference="value",
-        reference_name="as it was",
-        slug="what-if",
-        title=_answer(base, effect(base, price, visits)),
-        subtitle=f"Revenue by month, {prose.plural(base.shops, 'shop')}, {base.currency}. Grey: as it was.",
-        form=prose.Money(base.currency),
+def course(base: Base, price: int, visits: int) -> Figure:
+    """The year as it would have been, beside the year as it was.
+
+    Drawn as twelve pairs of bars by hand: a reader who moves a lever waits for a picture, and a canvas takes longer.
+    """
+    factor, form = _factor(price, visits), prose.Money(base.currency)
+    frame = base.months.assign(would=(base.months["value"] * factor).round())
+    title = _answer(base, effect(base, price, visits))
+    said = f"Twelve months; as it was {form(base.year)}, as it would have been {form(base.year * factor)}."
+    columns = (
+        tables.Column("period", "Month", prose.month, right=False),
+        tables.Column("value", "As it was", form.table),
+        tables.Column("would", "As it would be", form.table),
     )
+    return Figure(
+        slug="what-if",
+        title=title,
+        subtitle=f"Revenue by month, {prose.plural(base.shops, 'shop')}, {base.currency}.",
+        wide=_bars(frame, 720, "what-if-w", said, form),
+        phone=_bars(frame, 358, "what-if-n", said, form),
+        alt=said,
+        key=(Key("as it was", "ref50"), Key("as it would be", "accent")),
+        numbers=frame,
+        columns=columns,
+    )
+
+
+_HEIGHT, _FOOT, _HEAD = 200, 22, 18
+
+
+def _bars(frame: pd.DataFrame, width: int, slug: str, said: str, form: prose.Format) -> Markup:
+    """Pairs of bars from a common zero, the largest named; `slug` begins its ids."""
+    most = max(float(frame["value"].max()), float(frame["would"].max()), 1.0)
+    step = width / len(frame)
+    tall = (_HEIGHT - _FOOT - _HEAD) / most
+    base = _HEIGHT - _FOOT
+    bar = Markup('<rect x="{}" y="{}" width="{}" height="{}" style="fill:var(--{})"/>')
+    name = Markup('<text x="{}" y="{}" text-anchor="middle" style="fill:var(--ink3);font-size:12px">{}</text>')
+    drawn = []
+    for k, (_, row) in enumerate(frame.iterrows()):
+        left, each = k * step + step * 0.14, step * 0.34
+        for place, (value, colour) in enumerate(((row["value"], "ref50"), (row["would"], "accent"))):
+            height = round(float(value) * tall, 1)
+            drawn.append(bar.format(round(left + place * (each + 2), 1), round(base - height, 1), round(each, 1), height, colour))
+        if width > 500 or k % 3 == 0:
+            drawn.append(name.format(round(k * step + step / 2, 1), _HEIGHT - 5, prose.short_month(row["period"])))
+    high = Markup('<text x="0" y="12" style="fill:var(--ink3);font-size:12px">{}</text>').format(
+        f"highest {form(most)}"
+    )
+    line = Markup('<path d="M0 {}H{}" style="stroke:var(--line2);fill:none"/>').format(base, width)
+    return Markup(
+        '<svg class="chart" viewBox="0 0 {} {}" role="img" aria-labelledby="{}-t {}-d">'
+        '<title id="{}-t">A year of revenue, as it was and as it would be</title><desc id="{}-d">{}</desc>{}{}{}</svg>'
+    ).format(width, _HEIGHT, slug, slug, slug, slug, said, high, Markup("").join(drawn), line)
 
 
 def _factor(price: int, visits: int) -> float:

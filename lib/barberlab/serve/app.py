@@ -37,7 +37,7 @@ _SWEEP_MS, _WARM_MS = 10_000, 60_000
 _LONGEST_BODY, _LONGEST_HEADER = 64 * 1024, 16 * 1024
 _TEMPLATES = Path(__file__).parent / "templates"
 # A live page needs the controls and nothing else of JupyterLab.
-_EXTENSIONS = ["@voila-dashboards/widgets-manager8"]
+_EXTENSIONS = ["@jupyter-widgets/jupyterlab-manager", "@voila-dashboards/widgets-manager8"]
 
 
 @dataclass(frozen=True)

@@ -201,4 +201,7 @@ def warm_up() -> socket.socket | None:
 
 def _environment() -> dict[str, str]:
     known = {k: v for k, v in os.environ.items() if k in _HANDED_ON or k.startswith(_HANDED_ON_LIKE)}
-    return known | {"JUPYTER_PREFER_ENV_PATH": "1"}
+    # The same code as this process's, wherever the kernel stands.
+    paths = [confine.LIB, *map(Path, filter(None, known.get("PYTHONPATH", "").split(os.pathsep)))]
+    whole = os.pathsep.join(dict.fromkeys(str(path.absolute()) for path in paths))
+    return known | {"PYTHONPATH": whole, "JUPYTER_PREFER_ENV_PATH": "1"}

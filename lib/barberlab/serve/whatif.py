@@ -57,8 +57,7 @@ def _slider(widgets: Any, lever: whatif.Lever) -> Any:
 
 
 def _answer(base: whatif.Base, price: int, visits: int) -> str:
-    shown = [*whatif.blocks(base, price, visits), whatif.course(base, price, visits)]
-    return "\n".join(str(block.html) for block in shown)
+    return "\n".join(str(block.html) for block in whatif.blocks(base, price, visits))
 
 
 def lay_out(published: Any, root: Path) -> dict[str, str]:
