@@ -56,6 +56,7 @@ def _card(group: Group) -> Markup:
         }
     )
     columns = [tables.Column("name", group.heading), tables.Column("says", "How it stands")]
+    columns = columns if any(door.says for door in group.doors) else columns[:1]
     return Markup('<div class="card"><div class="scroll">{}</div></div>').format(tables.table(frame, columns))
 
 
@@ -89,12 +90,20 @@ def behind(page: str, reason: str, data_to: str) -> str:
     return page.replace(opening, f"{opening}\n{notice.html}", 1)
 
 
-def before_kernel(title: str, base: Sequence[blocks.Block], network: str, home: tuple[str, str]) -> str:
-    """The first part of a live page, to its open main: the stored base case, read while a kernel starts."""
-    waiting = Markup('<p class="waiting" id="waiting" role="status">The levers are ready in a few seconds.</p>')
-    shown = Markup('<div id="base">{}</div>').format(Markup("\n").join(block.html for block in base))
-    html = pages.page(title, shown + waiting + Markup("<!--live-->"), network=network, home=home, kind="index")
-    return html.partition("<!--live-->")[0]
+def before_kernel(
+    title: str, base: Sequence[blocks.Block], network: str, home: tuple[str, str], nonce: str
+) -> str:
+    """The first part of a live page, to its open main: the stored base case, read while a kernel starts.
+
+    nonce: of the one script that shows the controls in its place when they are there.
+    """
+    template = blocks.templates().get_template("live.html").module
+    shown = template.base_case(Markup("\n").join(block.html for block in base), nonce)
+    html = pages.page(title, shown + _CUT, network=network, home=home, kind="index")
+    return html.partition(_CUT)[0]
+
+
+_CUT = Markup("<!--live-->")
 
 
 def no_room() -> str:

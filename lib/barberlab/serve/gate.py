@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from tornado.web import HTTPError, RequestHandler
+from tornado.web import HTTPError, RequestHandler, StaticFileHandler
 
 from barberlab import files
 from barberlab.serve.people import Person
@@ -240,6 +240,9 @@ def gated(handler: type[RequestHandler], pattern: str, observed: Callable[[Any],
             observed(self)
             super().on_finish()
 
+    if issubclass(handler, StaticFileHandler):
+        # Scripts and styles of the installed version: whoever comes again need not wait for them.
+        Gated.set_extra_headers = lambda self, _: self.set_header("Cache-Control", "private, max-age=86400")
     Gated.__name__ = Gated.__qualname__ = f"Gated{handler.__name__}"
     return Gated
 

@@ -40,9 +40,10 @@ class WhatIf(TornadoVoilaHandler):
             needs = error.needs if isinstance(error, NotAvailable) else "its report to be run again"
             self.show(doors.nothing_yet("What if", needs, self.shelf.name(network), home))
             return
-        self.set_header("Content-Security-Policy", policy(secrets.token_urlsafe(16)))
-        first = doors.before_kernel("What if", arithmetic.blocks(base, 0, 0), self.shelf.name(network), home)
-        self.write(first)
+        nonce = secrets.token_urlsafe(16)
+        self.set_header("Content-Security-Policy", policy(nonce))
+        stored = arithmetic.blocks(base, 0, 0)
+        self.write(doors.before_kernel("What if", stored, self.shelf.name(network), home, nonce))
         await self.flush()
         await self._go_on(Order(self.session, lambda root: whatif.lay_out(published, Path(root))))
 

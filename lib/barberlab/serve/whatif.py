@@ -29,12 +29,13 @@ def base() -> whatif.Base:
     return whatif.base(found[REPORT].table(*TABLES))
 
 
-def board(base: whatif.Base) -> "ipywidgets.VBox":
+def board(base: whatif.Base) -> "ipywidgets.Box":
     """The levers and the answer that follows them."""
     import ipywidgets  # noqa: PLC0415
 
     levers = [_slider(ipywidgets, lever) for lever in (whatif.PRICE, whatif.VISITS)]
     answer = ipywidgets.HTML(_answer(base, 0, 0))
+    answer.add_class("answer")
 
     def moved(_: Any = None) -> None:
         try:
@@ -46,13 +47,17 @@ def board(base: whatif.Base) -> "ipywidgets.VBox":
 
     for lever in levers:
         lever.observe(moved, "value")
-    return ipywidgets.VBox([*levers, answer])
+    side = ipywidgets.VBox(levers)
+    side.add_class("levers")
+    together = ipywidgets.Box([side, answer])
+    together.add_class("board")
+    return together
 
 
 def _slider(widgets: Any, lever: whatif.Lever) -> Any:
     return widgets.IntSlider(
         0, lever.low, lever.high, description=lever.name, continuous_update=False,
-        style={"description_width": "initial"}, layout={"width": "100%", "max_width": "560px"},
+        style={"description_width": "initial"}, layout={"width": "100%"},
     )  # fmt: skip
 
 
