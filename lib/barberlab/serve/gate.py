@@ -151,11 +151,11 @@ RULES: Mapping[str, Rule] = {
     rf"/api/kernels/{_KERNEL}": of_kernel,
     rf"/api/kernels/{_KERNEL}/channels": of_kernel,
     r"/voila/api/shutdown/(.*)": of_kernel,
-    r"/voila/templates/(.*)": signed_in,
     r"/voila/static/(.*)": signed_in,
     r"/voila/labextensions/(.*)": signed_in,
-    r"/voila/api/themes/(.*)": signed_in,
     # Voila's, which nobody needs here
+    r"/voila/templates/(.*)": nobody,
+    r"/voila/api/themes/(.*)": nobody,
     r"/voila/files/(.*)": nobody,
     r"/voila/tree(?P<path>(?:(?:/[^/]+)+|/?))": nobody,
     r"/voila/render/(.*)": nobody,

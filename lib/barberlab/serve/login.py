@@ -14,7 +14,7 @@ from barberlab.serve.people import Person
 from barberlab.serve.sessions import Session
 from barberlab.serve.watch import log
 
-# Failures of one name, and tries from one address: a lock-out of a quarter of an hour, and a flood that stays outside.
+# Failures of one name, and from one address: a lock-out of a quarter of an hour, and a flood that stays outside.
 OF_A_NAME = (5, 900.0)
 OF_AN_ADDRESS = (30, 60.0)
 _WRONG = "Name or password is wrong"
@@ -48,11 +48,12 @@ class SignIn(Own):
         if tries.names.wait_s(name, now) or tries.addresses.wait_s(address, now) or tries.waiting >= _MOST_WAITING:
             self._count("refused")
             raise HTTPError(429)
-        tries.addresses.count(address, now)
         # Counted before it is known to be wrong: many at once must not all be tried.
         tries.names.count(name, now)
         person = await self._verified(tries, name, self.get_body_argument("password", "", strip=False))
         if person is None:
+            # Only failures count: a whole office may sign in from one address at nine.
+            tries.addresses.count(address, now)
             self._count("failed")
             self._form(_WRONG, 401)
             return

@@ -1,0 +1,249 @@
+"""A small house to serve: two networks with published pages, a user of each role, and a real server on a free port."""
+
+import http.client
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pandas as pd
+
+from barberlab import files
+from barberlab.runs import inside, outputs
+from barberlab.runs.manifest import Manifest
+from barberlab.serve.people import Person
+from barberlab.serve.users import Users
+from barberlab.workspace import Workspace
+
+REPO = Path(__file__).resolve().parents[2]
+AS_OF = "2025-07-01T04:00:00+00:00"
+FACTS = {"name": "Corner Barbers", "currency": "USD", "timezone": "America/New_York", "country": "US"}
+SHOPS = {"north": ("north-01", "north-02", "north-03"), "south": ("south-01", "south-02")}
+BARBERS = {"north-01": "pid-a1", "north-02": "pid-b2", "north-03": "pid-c3", "south-01": "pid-d4", "south-02": "pid-e5"}
+PASSWORD = "a sound password"
+PEOPLE = {
+    "olga": Person("olga", "operator"),
+    "fran": Person("fran", "franchisor", {"north": None}),
+    "rhea": Person("rhea", "region", {"north": frozenset({"north-01", "north-02"})}),
+    "owen": Person("owen", "owner", {"north": frozenset({"north-02", "north-03"})}),
+    "mina": Person("mina", "manager", {"north": frozenset({"north-01"})}),
+    "bert": Person("bert", "barber", {"north": frozenset({"north-01"})}, "pid-a1"),
+    "anna": Person("anna", "analyst", {"north": None, "south": None}),
+}
+
+
+def workspace(root: Path) -> Workspace:
+    """A workspace in which both networks have published a performance and a shop report."""
+    for name in ("params", "notebooks"):
+        shutil.copytree(REPO / name, root / name)
+    place = Workspace(root)
+    for network in SHOPS:
+        publish(place, network, "performance", {"report.html": page(network, SHOPS[network])})
+        publish(place, network, "shop", shop_pages(network), tables(network))
+    return place
+
+
+def page(title: str, about: tuple[str, ...]) -> str:
+    """A published page that names what it is about, as the house's own pages are laid out."""
+    return f'<!doctype html><html lang="en"><body><main id="main" tabindex="-1"><h1>{title}</h1>{" ".join(about)}</main>'
+
+
+def shop_pages(network: str, said: str = "") -> dict[str, str]:
+    """A page of all shops, one of each shop and one of each barber."""
+    own = SHOPS[network]
+    found = {"report.html": page(f"{network} shops {said}", own)}
+    found |= {f"shop/{shop}.html": page(shop, (shop,)) for shop in own}
+    return found | {f"barber/{BARBERS[shop]}.html": page(BARBERS[shop], ()) for shop in own}
+
+
+def tables(network: str) -> dict[str, pd.DataFrame]:
+    """What a shop report keeps: shops, their months of revenue, and a table of the whole network."""
+    own = SHOPS[network]
+    months = [(s, m, 100_000 * (k + 1)) for k, s in enumerate(own) for m in pd.date_range("2024-07-01", periods=12, freq="MS")]
+    by_shop = pd.DataFrame(months, columns=["location_id", "period", "value"])
+    by_shop.attrs = {"metric": "net_service_revenue", "needs": None, "currency": "USD"}
+    names = pd.DataFrame({"location_id": own, "name": [f"Shop {shop}" for shop in own]})
+    return {"months": by_shop, "locations": names, "network": pd.DataFrame({"metric": ["visits"], "value": [1]})}
+
+
+def publish(
+    place: Workspace, network: str, report: str, pages: Mapping[str, str], kept: Mapping[str, pd.DataFrame] | None = None
+) -> str:
+    """A finished run, its pointer moved to it; gives its id."""
+    home = outputs.of(place, network)
+    files.make_folder(home.folder)
+    run_id, staging = home.stage(report)
+    for path, html in pages.items():
+        files.make_folder((staging / path).parent)
+        files.put(staging / path, html.encode())
+    for name, frame in (kept or {}).items():
+        files.make_folder(staging / "tables")
+        files.put(staging / "tables" / f"{name}.parquet", inside.parquet(frame))
+    home.publish(staging, manifest(run_id, network, report))
+    return run_id
+
+
+def fail(place: Workspace, network: str, report: str, reason: str) -> None:
+    """A run that did not pass."""
+    home = outputs.of(place, network)
+    run_id, staging = home.stage(report)
+    home.keep_failed(staging, manifest(run_id, network, report, "failed", reason))
+
+
+def manifest(run_id: str, network: str, report: str, state: str = "published", reason: str = "") -> Manifest:
+    """A manifest with what is asked of it here."""
+    return Manifest(
+        run_id=run_id, network=network, report=report, state=state, reason=reason, content_key="", seed=1, as_of=AS_OF,
+        parameters={"network": network, "as_of": AS_OF, "period": ""}, params={}, data={"facts": FACTS, "version": 1},
+        notebook_sha256="", code={}, gates=[], durations={}, started=AS_OF, finished=AS_OF,
+    )  # fmt: skip
+
+
+def add_people(place: Path) -> Users:
+    """A users' file with everybody of PEOPLE, who all have the same password."""
+    users = Users(place)
+    for person in PEOPLE.values():
+        users.add(person, PASSWORD)
+    return users
+
+
+@dataclass
+class Answer:
+    """What a server said."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        """As text."""
+        return self.body.decode(errors="replace")
+
+
+@dataclass
+class Visitor:
+    """A browser as far as HTTP goes: it keeps cookies, and sends a path just as it is given."""
+
+    port: int
+    cookies: dict[str, str] = field(default_factory=dict)
+
+    def get(self, path: str, **headers: str) -> Answer:
+        """GET."""
+        return self.ask("GET", path, None, headers)
+
+    def post(self, path: str, said: Mapping[str, str] | None = None, **headers: str) -> Answer:
+        """POST a form."""
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        return self.ask("POST", path, urlencode(said or {}).encode(), form | headers)
+
+    def ask(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+        """Any request."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+        sent = {"Accept": "text/html", "Cookie": "; ".join(f"{k}={v}" for k, v in self.cookies.items())}
+        connection.putrequest(method, path, skip_host="Host" in headers, skip_accept_encoding=True)
+        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+        if body is not None:
+            sent["Content-Length"] = str(len(body))
+        for name, value in sent.items():
+            connection.putheader(name, value)
+        connection.endheaders(body)
+        answer = connection.getresponse()
+        found = Answer(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
+        for name, value in answer.getheaders():
+            if name.lower() == "set-cookie":
+                key, _, rest = value.partition("=")
+                self.cookies[key] = rest.partition(";")[0]
+        connection.close()
+        return found
+
+    def token(self) -> str:
+        """What a form must bring back."""
+        return re.search(r'name="_xsrf" value="([^"]+)"', self.get("/login").text)[1]
+
+    def sign_in(self, name: str, password: str = PASSWORD) -> Answer:
+        """Fill in the form."""
+        return self.post("/login", {"_xsrf": self.token(), "name": name, "password": password})
+
+
+@dataclass
+class Served:
+    """A server that runs."""
+
+    port: int
+    workspace: Workspace
+    users: Users
+    process: subprocess.Popen
+    log: Path
+    known: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def visitor(self, name: str = "") -> Visitor:
+        """A browser, signed in if `name` says as whom: each name once, because signing in is slow on purpose."""
+        if name and name not in self.known:
+            self.known[name] = self.signed_in(name).cookies
+        return Visitor(self.port, dict(self.known.get(name, {})))
+
+    def signed_in(self, name: str) -> Visitor:
+        """A browser with a session of its own."""
+        new = Visitor(self.port)
+        answer = new.sign_in(name)
+        assert answer.status == 303, answer.text
+        return new
+
+    def lines(self) -> list[dict]:
+        """What it has logged."""
+        return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+
+
+@contextmanager
+def serving(root: Path, **environment: str) -> Iterator[Served]:
+    """A server over a new house in `root`, until the end of the block."""
+    place, users, port = workspace(root / "house"), add_people(root / "state" / "users.json"), free_port()
+    (root / "warm").mkdir(mode=0o700)
+    own = {
+        "BARBERLAB_USERS": str(users.place),
+        "BARBERLAB_MONITOR_TOKEN": "monitor",
+        "PYTHONPATH": str(REPO / "lib"),
+        # A parent of its own, quick to load, that no other test's kernels hang on.
+        "WARMKERNEL_IMPORTS": "pandas pyarrow.parquet",
+        "WARMKERNEL_DIR": str(root / "warm"),
+        "TMPDIR": str(root),
+    }
+    command = [sys.executable, "-m", "barberlab", "serve", "--root", str(place.root), "--port", str(port)]
+    log = root / "log"
+    with log.open("w") as out:
+        process = subprocess.Popen(command, env=os.environ | own | environment, stdout=out, stderr=out, cwd=root)
+    try:
+        _wait(port, process, log)
+        yield Served(port, place, users, process, log)
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+        subprocess.run([sys.executable, "-m", "warmkernel", "stop"], env=os.environ | own, check=False, capture_output=True)
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+def _wait(port: int, process: subprocess.Popen, log: Path) -> None:
+    until = time.monotonic() + 120
+    while time.monotonic() < until:
+        assert process.poll() is None, log.read_text()
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise AssertionError(f"the server did not come up: {log.read_text()}")
