@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup report test test-all lab lint lock sample clean
+.PHONY: help setup report dashboards test test-all browser lab lint lock sample clean
 help:            ## what one can type here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
@@ -21,6 +21,9 @@ report: setup    ## the main job: sample networks in, published reports out
 	$(BIN)/barberlab sample
 	$(BIN)/barberlab run --all
 
+dashboards: setup  ## published pages and live ones behind their gate, on 127.0.0.1
+	$(BIN)/barberlab serve --sample-users
+
 test: setup      ## the quick suite, with the notebooks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -28,6 +31,9 @@ test: setup      ## the quick suite, with the notebooks
 
 test-all: setup  ## the quick suite and the slow one
 	$(BIN)/python -m pytest -m 'slow or not slow'
+
+browser: setup   ## pages in the system's Chromium; CHROMIUM= names another
+	BARBERLAB_BROWSER=required CHROMIUM="$(CHROMIUM)" $(BIN)/python -m pytest -m 'slow or not slow' tests/browser
 
 lab: setup       ## JupyterLab in the same environment
 	$(BIN)/jupyter lab --notebook-dir=notebooks

@@ -40,6 +40,7 @@ COMES_WITH = {
     "jupyter-core": "jupyterlab",
     "tornado": "jupyterlab",
     "jupyter-client": "voila",
+    "jupyter-server": "voila",
 }
 
 

@@ -33,7 +33,8 @@ HOMES = {
     **dict.fromkeys(("matplotlib", "seaborn", "jinja2", "markupsafe", "nbconvert", "bs4"), ("reports",)),
     **dict.fromkeys(("duckdb", "ibis", "pandera", "python_calamine", "holidays"), ("data",)),
     **dict.fromkeys(("papermill", "nbclient", "dask"), ("runs",)),
-    **dict.fromkeys(("tornado", "voila", "fastapi"), ("serve",)),
+    **dict.fromkeys(("tornado", "voila", "jupyter_server", "ipywidgets", "fastapi"), ("serve",)),
+    **dict.fromkeys(("authlib", "joserfc", "argon2", "prometheus_client"), ("serve",)),
     **dict.fromkeys(("typer", "rich"), ("cli",)),
     "nbformat": ("reports", "runs"),
     # A mapping file is settings that a user types, like params/: both are read once and refuse an unknown key.

@@ -353,7 +353,9 @@ Name = Annotated[str, typer.Argument(help="the name to sign in with")]
 @users_app.command("add")
 def add_user(
     name: Name,
-    role: Annotated[str, typer.Option("--role", help="operator, franchisor, region, owner, manager, barber or analyst")],
+    role: Annotated[
+        str, typer.Option("--role", help="operator, franchisor, region, owner, manager, barber or analyst")
+    ],
     network: Annotated[list[str] | None, typer.Option("--network", help="an analyst may have several")] = None,
     shop: Annotated[list[str] | None, typer.Option("--shop", help="a shop's id; may be repeated")] = None,
     barber: Annotated[str, typer.Option("--barber", help="a barber's own pseudonym in the data")] = "",
@@ -412,7 +414,9 @@ def serve_pages(
     address: Annotated[str, typer.Option("--address", help="where to listen")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=1, max=65535)] = 8866,
     public: Annotated[str, typer.Option("--public", help="the https address of the proxy in front, if any")] = "",
-    sample_users: Annotated[bool, typer.Option("--sample-users", help="make some, where there are no users yet")] = False,
+    sample_users: Annotated[
+        bool, typer.Option("--sample-users", help="make some, where there are no users yet")
+    ] = False,
     root: Root = None,
 ):
     """Show published pages to those who sign in, until stopped. BARBERLAB_MONITOR_TOKEN opens /metrics to a monitor.

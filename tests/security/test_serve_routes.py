@@ -60,7 +60,13 @@ ADDRESSES = [
     *(f"/api/kernels/{_KERNEL}", f"/api/kernels/{_KERNEL}/channels", f"/voila/api/shutdown/{_KERNEL}"),
     *("/api/kernels", "/api/contents", "/api/terminals", "/api/sessions", "/voila/query/x", "/voila/execution/x"),
     *("/voila/templates/lab/static/voila.js", "/voila/static/voila.js", "/voila/labextensions/x.js"),
-    *("/voila/api/themes/x.css", "/voila/files/whatif.ipynb", "/voila/tree", "/voila/tree/x", "/voila/render/whatif.ipynb"),
+    *(
+        "/voila/api/themes/x.css",
+        "/voila/files/whatif.ipynb",
+        "/voila/tree",
+        "/voila/tree/x",
+        "/voila/render/whatif.ipynb",
+    ),
     *("/voila/api/contents", "/voila/api/contents/whatif.ipynb", "/favicon.ico", "/nothing"),
 ]
 
@@ -141,7 +147,9 @@ def test_what_one_may_not_see_looks_like_what_nobody_made(served):
     assert (refused.status, refused.body) == (unheard.status, unheard.body)
 
 
-@pytest.mark.parametrize("asked", ["?network=south", "?location=north-02", "?role=franchisor", "?template=lab&theme=dark"])
+@pytest.mark.parametrize(
+    "asked", ["?network=south", "?location=north-02", "?role=franchisor", "?template=lab&theme=dark"]
+)
 def test_a_query_changes_nobodys_tenant(served, asked):
     mina = served.visitor("mina")
     assert mina.get(f"/n/north/{asked}").text.count("north-02") == 0
@@ -172,8 +180,17 @@ TRICKS = [
     *("/n/south%2f..%2fnorth/", "/n/../n/south/", "/n/north/shop/shop/north-02.html;.html", "/n/NORTH/"),
     *("/voila/static/../../../../etc/passwd", "/voila/static/%2e%2e/%2e%2e/etc/passwd"),
     *("/voila/templates/lab/static/../../../../../../etc/passwd", "/voila/templates/../../etc/passwd"),
-    *("/voila/templates/lab/static/%2e%2e/index.html.j2", "/voila/labextensions/../../kernels", "/voila/labextensions/%00"),
-    *("/voila/render/../../whatif.ipynb", "/voila/files/..%2f..%2fetc/passwd", "/voila/templates/x", "/voila/templates/x/y/z"),
+    *(
+        "/voila/templates/lab/static/%2e%2e/index.html.j2",
+        "/voila/labextensions/../../kernels",
+        "/voila/labextensions/%00",
+    ),
+    *(
+        "/voila/render/../../whatif.ipynb",
+        "/voila/files/..%2f..%2fetc/passwd",
+        "/voila/templates/x",
+        "/voila/templates/x/y/z",
+    ),
 ]
 
 
@@ -181,7 +198,9 @@ TRICKS = [
 def test_no_way_of_writing_a_path_leads_elsewhere(served, path):
     answer = served.visitor("mina").get(path)
     assert answer.status in (303, 400, 403, 404)
-    assert not any(word in answer.text for word in ("root:x:", "north-02", "south-0", "Traceback", str(served.workspace.root)))
+    assert not any(
+        word in answer.text for word in ("root:x:", "north-02", "south-0", "Traceback", str(served.workspace.root))
+    )
 
 
 def test_a_link_that_leads_out_of_a_run_is_not_followed(tmp_path):
@@ -202,7 +221,11 @@ def test_a_link_that_leads_out_of_a_run_is_not_followed(tmp_path):
 
 
 def test_every_answer_is_hardened(served):
-    for visitor, address in ((served.visitor(), "/login"), (served.visitor("fran"), "/n/north/"), (served.visitor(), "/x")):
+    for visitor, address in (
+        (served.visitor(), "/login"),
+        (served.visitor("fran"), "/n/north/"),
+        (served.visitor(), "/x"),
+    ):
         headers = visitor.get(address).headers
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["x-frame-options"] == "DENY"
@@ -228,7 +251,9 @@ def test_a_network_and_a_shop_may_be_called_what_they_like(tmp_path):
     from barberlab.reports import doors
 
     name = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
-    shown = doors.house(name, name, [doors.Group(name, [doors.Door(name, f"/n/x/{name}", name, "bad")])], name, network=name)
+    shown = doors.house(
+        name, name, [doors.Group(name, [doors.Door(name, f"/n/x/{name}", name, "bad")])], name, network=name
+    )
     shown += doors.nothing_yet(name, name, name, (name, name)) + doors.sign_in(name, True, name)
     assert "<script>alert" not in shown
     assert "<img src=x" not in shown

@@ -46,15 +46,17 @@ def workspace(root: Path) -> Workspace:
     for name in ("params", "notebooks"):
         shutil.copytree(REPO / name, root / name)
     place = Workspace(root)
-    for network in SHOPS:
-        publish(place, network, "performance", {"report.html": page(network, SHOPS[network])})
+    for network, shops in SHOPS.items():
+        publish(place, network, "performance", {"report.html": page(network, shops)})
         publish(place, network, "shop", shop_pages(network), tables(network))
     return place
 
 
 def page(title: str, about: tuple[str, ...]) -> str:
     """A published page that names what it is about, as the house's own pages are laid out."""
-    return f'<!doctype html><html lang="en"><body><main id="main" tabindex="-1"><h1>{title}</h1>{" ".join(about)}</main>'
+    return (
+        f'<!doctype html><html lang="en"><body><main id="main" tabindex="-1"><h1>{title}</h1>{" ".join(about)}</main>'
+    )
 
 
 def shop_pages(network: str, said: str = "") -> dict[str, str]:
@@ -68,7 +70,9 @@ def shop_pages(network: str, said: str = "") -> dict[str, str]:
 def tables(network: str) -> dict[str, pd.DataFrame]:
     """What a shop report keeps: shops, their months of revenue, and a table of the whole network."""
     own = SHOPS[network]
-    months = [(s, m, 100_000 * (k + 1)) for k, s in enumerate(own) for m in pd.date_range("2024-07-01", periods=12, freq="MS")]
+    months = [
+        (s, m, 100_000 * (k + 1)) for k, s in enumerate(own) for m in pd.date_range("2024-07-01", periods=12, freq="MS")
+    ]
     by_shop = pd.DataFrame(months, columns=["location_id", "period", "value"])
     by_shop.attrs = {"metric": "net_service_revenue", "needs": None, "currency": "USD"}
     names = pd.DataFrame({"location_id": own, "name": [f"Shop {shop}" for shop in own]})
@@ -76,7 +80,11 @@ def tables(network: str) -> dict[str, pd.DataFrame]:
 
 
 def publish(
-    place: Workspace, network: str, report: str, pages: Mapping[str, str], kept: Mapping[str, pd.DataFrame] | None = None
+    place: Workspace,
+    network: str,
+    report: str,
+    pages: Mapping[str, str],
+    kept: Mapping[str, pd.DataFrame] | None = None,
 ) -> str:
     """A finished run, its pointer moved to it; gives its id."""
     home = outputs.of(place, network)
@@ -167,8 +175,15 @@ class Visitor:
         return found
 
     def token(self) -> str:
-        """What a form must bring back."""
-        return re.search(r'name="_xsrf" value="([^"]+)"', self.get("/login").text)[1]
+        """What the form for signing in must bring back."""
+        return self.form_token("/login")
+
+    def form_token(self, path: str = "/") -> str:
+        """What the form of a page must bring back; where signing in is asked for first, that form's."""
+        shown = self.get(path)
+        if shown.status == 302:
+            shown = self.get(shown.headers["location"])
+        return re.search(r'name="_xsrf" value="([^"]+)"', shown.text)[1]
 
     def sign_in(self, name: str, password: str = PASSWORD) -> Answer:
         """Fill in the form."""
@@ -228,7 +243,9 @@ def serving(root: Path, **environment: str) -> Iterator[Served]:
     finally:
         process.terminate()
         process.wait(timeout=30)
-        subprocess.run([sys.executable, "-m", "warmkernel", "stop"], env=os.environ | own, check=False, capture_output=True)
+        subprocess.run(
+            [sys.executable, "-m", "warmkernel", "stop"], env=os.environ | own, check=False, capture_output=True
+        )
 
 
 def free_port() -> int:

@@ -2,6 +2,11 @@
 
 import pytest
 
+from barberlab import files
+from barberlab.errors import NotAvailable
+from barberlab.runs import outputs
+from barberlab.scope import Scope
+from barberlab.serve.shelf import Shelf
 from serve import house
 
 
@@ -12,7 +17,9 @@ def test_the_first_page_of_an_analyst_has_a_door_to_each_network(served):
 
 
 def test_a_franchisor_opens_the_report_as_it_was_published(served):
-    assert served.visitor("fran").get("/n/north/performance/report.html").text == house.page("north", house.SHOPS["north"])
+    assert served.visitor("fran").get("/n/north/performance/report.html").text == house.page(
+        "north", house.SHOPS["north"]
+    )
 
 
 def test_a_manager_finds_a_door_to_the_own_shop_and_no_other(served):
@@ -36,10 +43,6 @@ def test_a_barber_reads_the_own_page_alone(served):
 
 def test_a_report_that_no_run_has_published_says_what_would_bring_it(tmp_path):
     place = house.workspace(tmp_path / "house")
-    from barberlab.serve.shelf import Shelf
-    from barberlab.errors import NotAvailable
-    from barberlab.scope import Scope
-
     with pytest.raises(NotAvailable, match="needs a run: barberlab run east"):
         Shelf(place).page(Scope("east"), "performance", "report.html")
 
@@ -51,9 +54,6 @@ def test_an_operator_sees_runs_and_no_network(served):
 
 
 def test_a_page_stands_behind_a_failed_run_and_says_so(tmp_path):
-    from barberlab.scope import Scope
-    from barberlab.serve.shelf import Shelf
-
     place = house.workspace(tmp_path / "house")
     shelf = Shelf(place)
     before = shelf.page(Scope("north"), "performance", "report.html")
@@ -66,9 +66,6 @@ def test_a_page_stands_behind_a_failed_run_and_says_so(tmp_path):
 
 
 def test_a_reason_is_text_and_never_markup(tmp_path):
-    from barberlab.scope import Scope
-    from barberlab.serve.shelf import Shelf
-
     place = house.workspace(tmp_path / "house")
     house.fail(place, "north", "performance", "<script>alert(1)</script>")
     assert "<script>" not in Shelf(place).page(Scope("north"), "performance", "report.html")
@@ -76,10 +73,6 @@ def test_a_reason_is_text_and_never_markup(tmp_path):
 
 def test_pages_are_read_while_a_new_run_is_published(tmp_path):
     """The pointer moves last: before it the old page, after it the new one, and never an error."""
-    from barberlab import files
-    from barberlab.runs import outputs
-    from barberlab.scope import Scope
-    from barberlab.serve.shelf import Shelf
 
     place = house.workspace(tmp_path / "house")
     shelf, scope, home = Shelf(place), Scope("north"), outputs.of(place, "north")
@@ -112,4 +105,4 @@ def test_a_log_line_tells_the_route_and_neither_who_nor_what(served):
     served.visitor("fran").get("/n/north/shop/shop/north-02.html?who=fran")
     told = served.log.read_text()
     assert any(line.get("route") == "Published" and line["status"] == 200 for line in served.lines())
-    assert not any(word in told for word in ("fran\"", "north-02", "who="))
+    assert not any(word in told for word in ('fran"', "north-02", "who="))

@@ -90,9 +90,7 @@ def behind(page: str, reason: str, data_to: str) -> str:
     return page.replace(opening, f"{opening}\n{notice.html}", 1)
 
 
-def before_kernel(
-    title: str, base: Sequence[blocks.Block], network: str, home: tuple[str, str], nonce: str
-) -> str:
+def before_kernel(title: str, base: Sequence[blocks.Block], network: str, home: tuple[str, str], nonce: str) -> str:
     """The first part of a live page, to its open main: the stored base case, read while a kernel starts.
 
     nonce: of the one script that shows the controls in its place when they are there.

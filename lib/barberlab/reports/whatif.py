@@ -137,7 +137,9 @@ def _bars(frame: pd.DataFrame, width: int, slug: str, said: str, form: prose.For
         left, each = k * step + step * 0.14, step * 0.34
         for place, (value, colour) in enumerate(((row["value"], "ref50"), (row["would"], "accent"))):
             height = round(float(value) * tall, 1)
-            drawn.append(bar.format(round(left + place * (each + 2), 1), round(base - height, 1), round(each, 1), height, colour))
+            drawn.append(
+                bar.format(round(left + place * (each + 2), 1), round(base - height, 1), round(each, 1), height, colour)
+            )
         if width > 500 or k % 3 == 0:
             drawn.append(name.format(round(k * step + step / 2, 1), _HEIGHT - 5, prose.short_month(row["period"])))
     high = Markup('<text x="0" y="12" style="fill:var(--ink3);font-size:12px">{}</text>').format(
@@ -165,7 +167,9 @@ def _headline(base: Base, price: int, visits: int, changed: int) -> Headline:
     moved = [f"prices {prose.change(price / 100)}"] if price else []
     moved += [f"visits {prose.change(visits / 100)}"] if visits else []
     said = f"With {prose.listed(moved)}, all else as it was. " if moved else "Move a lever to see what it would do. "
-    lede = f"{said}Counted from the last {MONTHS} months of {prose.plural(base.shops, 'shop')}; nothing is saved or sent."
+    lede = (
+        f"{said}Counted from the last {MONTHS} months of {prose.plural(base.shops, 'shop')}; nothing is saved or sent."
+    )
     return Headline(_answer(base, changed), lede, eyebrow="What if")
 
 

@@ -23,11 +23,11 @@ from typing import Any
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager, ServerKernelManager
 from traitlets import default
-from warmkernel import contact, provisioner, settings, spec
 
 from barberlab.errors import Busy
 from barberlab.runs import confine
 from barberlab.serve.sessions import Session
+from warmkernel import contact, provisioner, settings, spec
 
 MOST_OF_ONE, MOST = 2, 20
 ALONE_S, IDLE_S = 60.0, 1200.0

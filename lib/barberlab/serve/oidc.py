@@ -206,5 +206,3 @@ class Back(Own):
         self.settings["watch"].signed_in.labels("provider").inc()
         log("sign-in", outcome="provider")
         welcome(self, who, provided)
-
-

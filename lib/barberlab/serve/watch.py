@@ -24,9 +24,7 @@ class Watch:
         self.registry, self._ages = CollectorRegistry(), ages
         own = {"registry": self.registry}
         self.requests = Counter("barberlab_requests", "Requests answered", ["route", "method", "status"], **own)
-        self.seconds = Histogram(
-            "barberlab_request_seconds", "Time of an answer", ["route"], buckets=_BOUNDS_S, **own
-        )
+        self.seconds = Histogram("barberlab_request_seconds", "Time of an answer", ["route"], buckets=_BOUNDS_S, **own)
         self.signed_in = Counter("barberlab_sign_ins", "Tries to sign in", ["outcome"], **own)
         self.refused = Counter("barberlab_kernels_refused", "Kernels not started for want of room", **own)
         self.culled = Counter("barberlab_kernels_ended", "Kernels ended by the server", ["why"], **own)

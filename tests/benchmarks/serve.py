@@ -1,0 +1,218 @@
+"""Are pages there at once, and how long does a live one take? Ratios to a stock Voila, medians of one run.
+
+    python tests/benchmarks/serve.py [--readers 50] [--shops 300] [--tries 10]
+
+Pages: so many readers at once, each asking for the network's page, a shop's and the list of them, at so many shops in a
+network and at 10,000 shops in all. Live: the what-if page in Chromium (CHROMIUM= names one), until its levers are there,
+beside a stock Voila that executes the same notebook on the same extract; then a lever until its picture has changed.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from playwright.sync_api import Page, sync_playwright  # noqa: E402
+from serve import house  # noqa: E402
+
+from barberlab.scope import Scope  # noqa: E402
+from barberlab.serve import whatif  # noqa: E402
+from barberlab.serve.people import Person  # noqa: E402
+from barberlab.serve.shelf import Shelf  # noqa: E402
+
+ALL_SHOPS = 10_000
+PAGE_BYTES = 240_000  # a report with its figures
+
+
+def main() -> None:
+    """Measure, and print a table."""
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument("--readers", type=int, default=50)
+    asked.add_argument("--shops", type=int, default=300)
+    asked.add_argument("--tries", type=int, default=10)
+    given = asked.parse_args()
+    with tempfile.TemporaryDirectory(prefix="bl-") as root, large(given.shops):
+        with house.serving(Path(root), WARMKERNEL_IMPORTS="+") as served:
+            served.users.add(Person("wide", "analyst", dict.fromkeys(house.SHOPS)), house.PASSWORD)
+            pages(served, given)
+            live(served, given.tries, Path(root))
+
+
+@contextmanager
+def large(shops: int) -> Iterator[None]:
+    """The house of the tests, with so many shops in each network, 10,000 in all, and pages of a real size."""
+    before, page = dict(house.SHOPS), house.page
+    names = [f"n{k:03}" for k in range(-(-ALL_SHOPS // shops))]
+    house.SHOPS.clear()
+    house.SHOPS.update({"north": before["north"]} | {n: tuple(f"{n}-{k:04}" for k in range(shops)) for n in names})
+    house.BARBERS.update({shop: f"b-{shop}" for own in house.SHOPS.values() for shop in own})
+    house.page = lambda title, about: page(title, about[:1]) + "<p>x</p>" * ((PAGE_BYTES if "/" in title else 40_000) // 8)
+    try:
+        yield
+    finally:
+        house.SHOPS.clear()
+        house.SHOPS.update(before)
+        house.page = page
+
+
+def pages(served: house.Served, given: argparse.Namespace) -> None:
+    """Readers at once; what each waits for, and the server's memory."""
+    networks = [network for network in house.SHOPS if network != "north"]
+    visitors = [served.visitor("wide") for _ in range(given.readers)]
+    for visitor in visitors[:1]:
+        for network in networks:
+            visitor.get(f"/n/{network}/")
+    one = asked_at_once(visitors, [networks[0]])
+    every = asked_at_once(visitors, networks)
+    print(f"{given.readers} readers, {given.shops} shops in a network: p95 {p95(one):.0f} ms, median {median(one):.0f} ms")
+    print(f"{given.readers} readers, {ALL_SHOPS:,} shops in all: p95 {p95(every):.0f} ms, median {median(every):.0f} ms")
+    print(f"server without kernels: {memory(served.process.pid)['VmRSS'] / 1024:.0f} MB resident")
+
+
+def asked_at_once(visitors: list[house.Visitor], networks: list[str]) -> list[float]:
+    """Milliseconds of each answer, when all readers ask at the same moment, five pages each."""
+    gate = threading.Barrier(len(visitors))
+
+    def reads(at: int) -> list[float]:
+        network = networks[at % len(networks)]
+        shop = house.SHOPS[network][at % len(house.SHOPS[network])]
+        own = (f"/n/{network}/performance/report.html", f"/n/{network}/shop/shop/{shop}.html", f"/n/{network}/")
+        gate.wait()
+        return [timed(visitors[at], path) for path in (*own, *own[:2])]
+
+    with ThreadPoolExecutor(len(visitors)) as pool:
+        return [took for times in pool.map(reads, range(len(visitors))) for took in times]
+
+
+def timed(visitor: house.Visitor, path: str) -> float:
+    """Milliseconds until all of an answer is there."""
+    since = time.perf_counter()
+    status = visitor.get(path).status
+    if status != 200:
+        raise SystemExit(f"{path}: {status}")
+    return 1000 * (time.perf_counter() - since)
+
+
+def live(served: house.Served, tries: int, root: Path) -> None:
+    """The live page beside a stock Voila, in one Chromium, turn by turn."""
+    with sync_playwright() as browsers, stock(served, root) as port:
+        chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
+        browser = browsers.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        ours, theirs = browser.new_page(), browser.new_page()
+        sign_in(ours, served.port)
+        own = [], []
+        first, ready = [], []
+        moved, plain = [], []
+        for _ in range(tries + 1):
+            since = time.perf_counter()
+            ours.goto(f"http://127.0.0.1:{served.port}/n/north/what-if", wait_until="commit")
+            ours.locator("#base h1").wait_for()
+            first.append(time.perf_counter() - since)
+            ours.locator("#live[data-ready=yes]").wait_for(timeout=120_000)
+            ready.append(time.perf_counter() - since)
+            moved.append(slid(ours))
+            own[0].append(own_memory(served))
+            since = time.perf_counter()
+            theirs.goto(f"http://127.0.0.1:{port}/", wait_until="commit")
+            theirs.locator("[role=slider]").first.wait_for(timeout=120_000)
+            theirs.locator(".answer svg").first.wait_for(state="attached", timeout=120_000)
+            plain.append(time.perf_counter() - since)
+        browser.close()
+    # The first opens have Chromium fetch the scripts; from then on they are in its cache, for both.
+    ours_s, theirs_s = statistics.median(ready[1:]), statistics.median(plain[1:])
+    print(f"what-if, base case read: {statistics.median(first[1:]):.2f} s (first {first[0]:.2f})")
+    print(f"what-if ready: {ours_s:.2f} s (first {ready[0]:.2f}); stock Voila {theirs_s:.2f} s: {theirs_s / ours_s:.1f} x")
+    print(f"lever to new picture: {1000 * statistics.median(moved[1:]):.0f} ms")
+    print(f"own memory of a kernel: {statistics.median(own[0]):.0f} MB")
+
+
+def sign_in(page: Page, port: int) -> None:
+    """Through the form."""
+    page.goto(f"http://127.0.0.1:{port}/login")
+    page.fill("#name", "fran")
+    page.fill("#password", house.PASSWORD)
+    page.click("button")
+    page.wait_for_url("**/")
+
+
+def slid(page: Page) -> float:
+    """Seconds from a key on the lever until the page's answer is another."""
+    answer = page.locator(".answer h1")
+    before = answer.text_content()
+    page.locator("[role=slider]").first.focus()
+    since = time.perf_counter()
+    page.keyboard.press("ArrowRight")
+    while answer.text_content() == before:
+        time.sleep(0.002)
+    return time.perf_counter() - since
+
+
+@contextmanager
+def stock(served: house.Served, root: Path) -> Iterator[int]:
+    """A stock Voila with the same notebook and the same rows, one kernel anew for each view."""
+    folder = root / "stock"
+    folder.mkdir()
+    told = whatif.lay_out(Shelf(served.workspace).published(Scope("north", "franchisor"), "shop"), folder)
+    told.pop("BARBERLAB_ALLOWED")
+    port = house.free_port()
+    notebook = house.REPO / "notebooks" / "dashboards" / "whatif.ipynb"
+    words = ["-m", "voila", "--no-browser", f"--port={port}", str(notebook)]
+    environment = os.environ | told | {"PYTHONPATH": str(house.REPO / "lib")}
+    with (root / "stock.log").open("w") as log:
+        process = subprocess.Popen([sys.executable, *words], env=environment, stdout=log, stderr=log)
+        try:
+            time.sleep(10)
+            yield port
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def own_memory(served: house.Served) -> float:
+    """MB that the newest kernel has for itself."""
+    found = []
+    mark = f"BARBERLAB_ROOT={served.workspace.root.parent}/barberlab-".encode()
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark in (place / "environ").read_bytes() or mark in kernel_environment(place):
+                found.append(sum(own for name, own in memory(int(place.name), "smaps_rollup").items() if "Private" in name))
+        except OSError:
+            continue
+    return max(found, default=float("nan")) / 1024
+
+
+def kernel_environment(place: Path) -> bytes:
+    """A forked kernel's own environment is not where the system looks; its working folder tells as much."""
+    return f"BARBERLAB_ROOT={(place / 'cwd').readlink()}".encode()
+
+
+def memory(pid: int, file: str = "status") -> dict[str, int]:
+    """kB by name."""
+    lines = re.findall(r"^(\w+):\s+(\d+) kB$", Path(f"/proc/{pid}/{file}").read_text(), re.MULTILINE)
+    return {name: int(value) for name, value in lines}
+
+
+def p95(times: list[float]) -> float:
+    """The time that 19 in 20 stay under."""
+    return statistics.quantiles(times, n=20)[-1]
+
+
+def median(times: list[float]) -> float:
+    """The time that half stay under."""
+    return statistics.median(times)
+
+
+if __name__ == "__main__":
+    main()
