@@ -1,4 +1,4 @@
-"""The server's own pages: signing in, what one may open, what does not exist. Values in, HTML out, in the house's look."""
+"""The server's own pages: signing in, what one may open, what does not exist. In the look of all others."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from barberlab.reports import blocks, marks, pages, tables
 
 
 def sign_in(token: str, provider: bool = False, said: str = "") -> str:
-    """The form. token: against forged requests. provider: offer the identity provider. said: why the last try failed."""
+    """The form. token: against forged requests. provider: offer it as well. said: why the last try failed."""
     front = blocks.Headline("Sign in", "Reports and dashboards of your network.")
     form = blocks.templates().get_template("doors.html").module.sign_in(token, provider)
     notice = blocks.Notice(said, "", state="bad").html if said else Markup("")

@@ -156,6 +156,7 @@ def _plain(value: object) -> object:
 
 
 def parquet(frame: pd.DataFrame) -> bytes:
+    """`frame` with its attrs as a Parquet file whose pages carry sums; equal frames give equal bytes."""
     kept = frame.copy(deep=False)
     kept.attrs = json.loads(json.dumps(frame.attrs, default=str))
     buffer = io.BytesIO()

@@ -1,4 +1,4 @@
-"""Who can sign in on one's own machine? One sample user for each role, with passwords that are told once and never kept."""
+"""Who can sign in on one's own machine? A sample user for each role, with passwords told once and never kept."""
 
 import secrets
 from dataclasses import dataclass

@@ -16,7 +16,7 @@ from barberlab.serve.watch import log
 
 
 def policy(nonce: str) -> str:
-    """What the live page may load: this server's scripts, its own inline ones by their nonce, and its kernel's socket."""
+    """What the live page may load: this server's scripts, its own inline one by its nonce, and its kernel's socket."""
     return (
         f"default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'unsafe-inline'; "
         "img-src 'self' data:; font-src 'self' data:; connect-src 'self'; form-action 'self'; "

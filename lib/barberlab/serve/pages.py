@@ -1,4 +1,4 @@
-"""The pages themselves: networks, what is published in each, a published page, and the operators' and monitors' ones."""
+"""The pages themselves: networks, what is published in each, a published page, the operators' and the monitors'."""
 
 import json
 from collections.abc import Sequence
