@@ -2,8 +2,8 @@
 
     python tests/benchmarks/serve.py [--readers 50] [--shops 300] [--tries 10]
 
-Pages: so many readers at once, each asking for the network's page, a shop's and the list of them, at so many shops in a
-network and at 10,000 shops in all. Live: the what-if page in Chromium (CHROMIUM= names one), until its levers are there,
+Pages: so many readers at once, each asking for the report, a shop and the list, at so many shops in a
+network and at 10,000 shops in all. Live: the what-if page in Chromium (CHROMIUM= names one) until its levers are there,
 beside a stock Voila that executes the same notebook on the same extract; then a lever until its picture has changed.
 """
 

@@ -63,6 +63,11 @@ class Shelf:
         stamp = _stamp(folder, folder / "latest.json", folder / "failed")
         return self._known(("standings", network), stamp, lambda: published.standings(self.workspace, network))
 
+    def list_of(self, scope: Scope, barber: str, made: Callable[[], str]) -> str:
+        """The list of what a scope may open, made anew where a report, its failures or the day are others."""
+        stamp = (tuple(self.standings(scope.network)), self.now().date())
+        return self._known(("list", scope, barber), stamp, made)
+
     def name(self, network: str) -> str:
         """What the network is called, as far as it was ever run."""
         return next((one.name for one in self.standings(network)), network)
