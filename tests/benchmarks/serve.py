@@ -79,6 +79,7 @@ def pages(served: house.Served, given: argparse.Namespace) -> None:
     networks = [network for network in house.SHOPS if network != "north"]
     visitors = [served.visitor("wide") for _ in range(given.readers)]
     one = asked_at_once(visitors, [networks[0]])
+    cold = asked_at_once(visitors, networks)
     every = asked_at_once(visitors, networks)
     print(
         f"{given.readers} readers, {given.shops} shops in a network: p95 {p95(one):.0f} ms, median {median(one):.0f} ms"
@@ -86,6 +87,7 @@ def pages(served: house.Served, given: argparse.Namespace) -> None:
     print(
         f"{given.readers} readers, {ALL_SHOPS:,} shops in all: p95 {p95(every):.0f} ms, median {median(every):.0f} ms"
     )
+    print(f"the same when nobody has read there before: p95 {p95(cold):.0f} ms, median {median(cold):.0f} ms")
     print(f"server without kernels: {memory(served.process.pid)['VmRSS'] / 1024:.0f} MB resident")
 
 

@@ -23,6 +23,8 @@ from barberlab.serve import channels
 from serve import house
 from serve.house import Served, Visitor
 
+pytestmark = pytest.mark.slow
+
 
 @dataclass
 class Live:
