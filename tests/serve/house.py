@@ -54,9 +54,7 @@ def workspace(root: Path) -> Workspace:
 
 def page(title: str, about: tuple[str, ...]) -> str:
     """A published page that names what it is about, as the house's own pages are laid out."""
-    return (
-        f'<!doctype html><html lang="en"><body><main id="main" tabindex="-1"><h1>{title}</h1>{" ".join(about)}</main>'
-    )
+    return f'<!doctype html><html lang="en"><link rel="icon" href="data:,"><body><main id="main" tabindex="-1"><h1>{title}</h1>{" ".join(about)}</main>'
 
 
 def shop_pages(network: str, said: str = "") -> dict[str, str]:
