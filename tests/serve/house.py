@@ -54,7 +54,8 @@ def workspace(root: Path) -> Workspace:
 
 def page(title: str, about: tuple[str, ...]) -> str:
     """A published page that names what it is about, as the house's own pages are laid out."""
-    return f'<!doctype html><html lang="en"><link rel="icon" href="data:,"><body><main id="main" tabindex="-1"><h1>{title}</h1>{" ".join(about)}</main>'
+    head = '<!doctype html><html lang="en"><link rel="icon" href="data:,">'
+    return f'{head}<body><main id="main" tabindex="-1"><h1>{title}</h1>{" ".join(about)}</main>'
 
 
 def shop_pages(network: str, said: str = "") -> dict[str, str]:
