@@ -5,7 +5,7 @@ processes. Source: Rasmussen & Williams (2006), Gaussian Processes for Machine L
 slope after Gardner & McKenzie (1985), Management Science 31(10).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,7 +21,8 @@ VAGUE_LEVEL = 900.0  # a location's level has 30 times the sd of its weeks
 class Terms:
     """The terms over n weeks, each (n, n): fixed parts of every covariance. `origin` of the n weeks are history.
 
-    apart (n, n) is the distance in weeks, `share` for the echo phi ** apart.
+    apart (n, n) is the distance in weeks, for the echo phi ** apart; lively (n, n) how much livelier than an ordinary
+    week the two weeks are, which multiplies every short-run term: 1 unless `livelier` says otherwise.
     """
 
     origin: int
@@ -33,6 +34,12 @@ class Terms:
     drift: np.ndarray
     apart: np.ndarray
     eye: np.ndarray
+    lively: np.ndarray
+
+    def livelier(self, sd: np.ndarray) -> "Terms":
+        """The same where the short-run sd of week t is `sd[t]` times that of an ordinary week; sd (n,)."""
+        lively = np.outer(sd, sd)**0.5
+        return replace(self, lively=lively, week=self.week * np.outer(sd,sd)**1.5, eye=self.eye * lively)
 
     def reversed(self) -> "Terms":
         """The same with time running backwards, so that every history that begins late is a leading block."""
@@ -58,6 +65,7 @@ def terms(first_week: np.datetime64, origin: int, horizon: int) -> Terms:
         drift=np.minimum(week[:, None], week[None]) + 1.0,
         apart=apart,
         eye=np.eye(n),
+        lively=np.ones((n, n)),
     )
 
 
@@ -67,9 +75,9 @@ def slope_of(ahead: np.ndarray) -> np.ndarray:
     return np.where(years < 0, years, SLOPE_LASTS * -np.expm1(-np.maximum(years, 0) / SLOPE_LASTS))
 
 
-def echo(phi: float, apart: np.ndarray) -> np.ndarray:
-    """Correlation of a first-order autoregression, phi ** apart."""
-    return phi**apart
+def echo(phi: float, terms: Terms) -> np.ndarray:
+    """(n, n) covariance of a first-order autoregression, phi ** apart, livelier where the weeks are."""
+    return phi**terms.apart * terms.lively
 
 
 def _season(apart: np.ndarray) -> np.ndarray:

@@ -47,7 +47,7 @@ def path_covariance(p: Path, terms: Terms) -> np.ndarray:
         + p.season**2 * terms.season
         + p.pay**2 * terms.pay
         + p.drift**2 * terms.drift
-        + p.echo**2 * echo(p.echo_phi, terms.apart)
+        + p.echo**2 * echo(p.echo_phi, terms)
         + p.noise**2 * terms.eye
         + p.week**2 * terms.week
     )
@@ -80,7 +80,7 @@ def path_likelihood(
 
 
 def _path_slope(p: Path, pull: np.ndarray, calendar: float, terms: Terms) -> np.ndarray:
-    phi = echo(p.echo_phi, terms.apart)
+    phi = echo(p.echo_phi, terms)
     over = {name: (pull * getattr(terms, name)).sum() for name in ("slope", "season", "pay", "drift", "week")}
     over |= {"echo": (pull * phi).sum(), "noise": np.trace(pull), "calendar": calendar}
     slope = {name: 2 * getattr(p, name) ** 2 * traced for name, traced in over.items()}
@@ -95,7 +95,7 @@ def _short_run(p: Location, terms: Terms, known: np.ndarray) -> np.ndarray:
         + p.season**2 * terms.season
         + p.pay**2 * terms.pay
         + p.calendar**2 * known @ known.T
-        + p.echo_share * echo(p.echo_phi, terms.apart)
+        + p.echo_share * echo(p.echo_phi, terms)
         + own * p.week_share * terms.week
         + own * (1 - p.week_share) * terms.eye
     )
@@ -138,16 +138,17 @@ def _add_slope(p, group, terms, regime, chance, quadratic, root, white, slope) -
     alpha = white @ root  # K^-1 r of every history, zero beyond its length
     count = (chance[:, None] * (np.arange(len(group.known)) < n[:, None])).sum(axis=0)
     pull = (alpha * (chance * certain / p.scale**2)[:, None]).T @ alpha - 0.5 * (root.T * count) @ root
-    phi = echo(p.echo_phi, terms.apart)
+    phi = echo(p.echo_phi, terms)
     over = {name: (pull * getattr(terms, name)).sum() for name in ("slope", "season", "pay", "drift", "week")}
-    own = p.week_share * over["week"] + (1 - p.week_share) * np.trace(pull)
+    eye = (pull * terms.eye).sum()
+    own = p.week_share * over["week"] + (1 - p.week_share) * eye
     for name in ("slope", "season", "pay"):
         slope[name] += 2 * getattr(p, name) ** 2 * over[name]
     slope["calendar"] += 2 * p.calendar**2 * ((group.known.T @ pull) * group.known.T).sum()
     slope["echo_share"] += p.echo_share * (1 - p.echo_share / MOST_SHARED) * ((pull * phi).sum() - own)
     slope["echo_phi"] += p.echo_share * (pull * terms.apart * phi).sum() * (1 - p.echo_phi)
     wave = (1 - p.echo_share) * p.week_share * (1 - p.week_share / MOST_SHARED)
-    slope["week_share"] += wave * (over["week"] - np.trace(pull))
+    slope["week_share"] += wave * (over["week"] - eye)
     drift = 2 * p.drift[regime] ** 2 * over["drift"]
     slope["drift"] += drift
     slope["drift_step"] += drift * np.log(p.drift[regime] / p.drift[0])

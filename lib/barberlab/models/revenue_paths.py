@@ -19,7 +19,7 @@ from barberlab.models.panel import Panel
 from barberlab.models.population import Population
 from barberlab.models.revenue_likelihood import path_covariance
 from barberlab.models.revenue_parameters import Location, Path
-from barberlab.models.revenue_residuals import Scale, log_revenue, two_way
+from barberlab.models.revenue_residuals import Scale, liveliness, log_revenue, residuals, two_way
 
 NEW_WEEKS = 8  # a location with less than that takes its level from its network
 _ACCIDENT = 6.0  # sds from all its other weeks, from which a week is left out
@@ -71,11 +71,12 @@ class Rules:
         covariance = path_covariance(path, self.over) + _SHARED_LEVEL * self.over.one + _NUGGET * np.eye(n)
         return cholesky(covariance, lower=True, check_finite=False)
 
-    def whitener(self, known: np.ndarray, level: float) -> white.Whitener:
-        """For locations with these known columns (T + H, K)."""
-        key = known.tobytes(), level
+    def whitener(self, known: np.ndarray, level: float, lively: np.ndarray) -> white.Whitener:
+        """For locations with these known columns (T + H, K) and liveliness of weeks (T + H,)."""
+        key = known.tobytes(), level, lively.tobytes()
         if key not in self._whiteners:
-            self._whiteners[key] = white.whitener(self.theta.location, self.over, known, level)
+            over = self.over.livelier(lively)
+            self._whiteners[key] = white.whitener(self.theta.location, over, known, level)
         return self._whiteners[key]
 
     def basis(self, known: np.ndarray) -> np.ndarray:
@@ -99,7 +100,7 @@ class Network:
     """One network's locations as the model sees them. Arrays over all its locations, time forwards.
 
     log (L, T) NaN where unseen, centre (L,) each one's level, new (L,) bool, level_sd of shops' levels,
-    known (L, T + H, K).
+    known (L, T + H, K), lively (T + H,) how much livelier a week is than an ordinary one.
     """
 
     name: str
@@ -108,20 +109,22 @@ class Network:
     new: np.ndarray
     level_sd: float
     known: np.ndarray
+    lively: np.ndarray
 
     @classmethod
-    def of(cls, panel: Panel, known: np.ndarray) -> "Network":
+    def of(cls, panel: Panel, known: np.ndarray, lively: np.ndarray) -> "Network":
         """From the panel of this network alone."""
         log = log_revenue(panel)
         new = np.isfinite(log).sum(axis=1) < NEW_WEEKS
-        centre, week = two_way(log)
+        centre, _ = two_way(log)
         if new.all():
             new[:] = False
         settled = centre[~new]
         middle = np.median(settled)
         centre = np.where(new, middle, centre)
         spread = ((settled - middle) ** 2).sum() + _LEVEL_WORTH * _LEVEL_SD**2
-        return cls(str(panel.network[0]), log, centre, new, np.sqrt(spread / (len(settled) + _LEVEL_WORTH)), known)
+        level_sd = np.sqrt(spread / (len(settled) + _LEVEL_WORTH))
+        return cls(str(panel.network[0]), log, centre, new, level_sd, known, lively)
 
     def groups(self) -> Iterator[np.ndarray]:
         """Rows that share known columns, being new or not, and having gaps or not; in chunks."""
@@ -160,6 +163,7 @@ class _Group:
     shops: white.Shops
     known: np.ndarray
     level: float
+    lively: np.ndarray
 
 
 def seed_of(seed: int, name: str) -> np.random.Generator:
@@ -180,15 +184,16 @@ class Forecaster:
         self.over = terms(panel.weeks[0], len(panel.weeks), horizon)
         self.horizon, self.seed = horizon, seed
         self.typical, *self.rules = [Rules(Theta.of(population, value), self.over, horizon) for value in values]
-        self.scale = Scale.of(panel) if self.typical.theta.common else None
+        self.together = panel if self.typical.theta.common else None
 
     def prepare(self, panel: Panel) -> tuple[Network, np.ndarray]:
         """The network without its accidents, and (L, T) the path of its own that evidence is weighed around."""
-        network = Network.of(panel, (self.scale or Scale.of(panel)).known(panel))
+        like = self.together or panel
+        network = Network.of(panel, Scale.of(like).known(panel), liveliness(residuals(like).left, self.horizon))
         start = np.broadcast_to(two_way(network.log - network.centre[:, None])[1], network.log.shape)
         far = np.zeros(network.log.shape, bool)
         for group in self._groups(network, self.typical):
-            whitener = self.typical.whitener(group.known, group.level)
+            whitener = self.typical.whitener(group.known, group.level, group.lively)
             centre = start[group.rows[0]][::-1]
             far[group.rows] = white.far_weeks(self.typical.theta.location, group.shops, whitener, centre, _ACCIDENT)[:, ::-1]
         far[:, -_LATEST:] = False
@@ -241,7 +246,7 @@ class Forecaster:
         """(evidence of each group, P (D, D), R (D,)) of a network's state."""
         found, P, R = [], 0.0, 0.0
         for group in groups:
-            whitener = rules.whitener(group.known, group.level)
+            whitener = rules.whitener(group.known, group.level, group.lively)
             found.append(white.evidence(rules.theta.location, group.shops, whitener, centre[group.rows[0]][::-1]))
             more = white.information(group.shops, whitener, found[-1], rules.basis(group.known))
             P, R = P + more[0], R + more[1]
@@ -250,7 +255,7 @@ class Forecaster:
     def _locations(self, rules, network, groups, found, state, fresh, rng) -> np.ndarray:
         out = np.empty((len(network.log), self.horizon, state.shape[1]), np.float32)
         for group, said in zip(groups, found, strict=True):
-            whitener = rules.whitener(group.known, group.level)
+            whitener = rules.whitener(group.known, group.level, group.lively)
             shared = rules.basis(group.known) @ state, rules.basis_ahead(group.known) @ state + fresh
             path = white.paths(rules.theta.location, group.shops, whitener, said, shared, rng)
             out[group.rows] = np.exp(path + network.centre[group.rows, None, None].astype(np.float32))
@@ -260,7 +265,7 @@ class Forecaster:
         new_level = (network.level_sd / rules.theta.location.scale) ** 2
         for rows in network.groups():
             level = new_level if network.new[rows[0]] else VAGUE_LEVEL
-            yield _Group(rows, network.shops(rows, self.horizon), network.known[rows[0]], level)
+            yield _Group(rows, network.shops(rows, self.horizon), network.known[rows[0]], level, network.lively)
 
 
 def _without_own(P: np.ndarray, R: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:

@@ -114,7 +114,7 @@ def fit(
     rng = np.random.default_rng(seed)
     over = terms(panel.weeks[0], len(panel.weeks), 0)
     groups = residuals.histories(found, known, most_locations, rng)
-    backwards = over.reversed()
+    backwards = over.livelier(residuals.liveliness(found.left, 0)).reversed()
     own = _block(location_prior(), lambda t: location_likelihood(t, groups, backwards), method, seed, options)
     blocks = {"location": own}
     typical = Location.at(blocks["location"].mean)

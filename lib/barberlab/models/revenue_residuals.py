@@ -9,6 +9,7 @@ from typing import Self
 
 import numpy as np
 
+from barberlab.models.covariance import YEAR
 from barberlab.models.panel import Panel
 from barberlab.models.revenue_likelihood import Histories
 
@@ -19,6 +20,10 @@ _FAR = 6.0  # robust sds, from which a week is an accident: doors shut for three
 _LONG_GAP = 3  # weeks; a history before such a gap is left out
 _LEAST_SHOPS = 3  # of a network whose mean path is looked at
 _ROUNDS = 2
+_SLOW = 27  # weeks, centred
+_SAME_WEEK = 0.6  # weeks: the same week of another year is at most so far off
+_LOG_SD_WORTH = 1.2 / 0.4**2  # the variance of a single log |residual|, over a prior variance of log sds
+_LIVELY = (-0.7, 1.6)  # log sds beyond which nothing is believed
 
 
 @dataclass(frozen=True)
@@ -145,6 +150,35 @@ def _usable(left: np.ndarray) -> tuple[int, np.ndarray]:
         at = at[np.abs(away) <= _FAR * max(spread, 1e-3)]
     bridged = np.interp(np.arange(len(left)), at, left[at])
     return start, bridged
+
+
+def liveliness(left: np.ndarray, horizon: int) -> np.ndarray:
+    """(T + H,) how much larger a week's short-run sd is than an ordinary week's, from the same week of other years.
+
+    left (L, T) locations' own residuals. Before Christmas shops differ more from themselves than in May. Weeks that
+    were never seen are ordinary. A log sd from n values has a variance of about .7 / n; it is shrunk to 0 by a prior.
+    """
+    weeks = np.arange(left.shape[1] + horizon)
+    away = np.abs(left - _smooth(left))
+    usual = np.nanmedian(away, axis=1, keepdims=True)
+    log_away = np.log(np.clip(away / np.maximum(usual, 1e-6), 0.05, 20.0))
+    seen = np.isfinite(log_away)
+    off = (weeks[:, None] - weeks[None, : left.shape[1]] + YEAR / 2) % YEAR - YEAR / 2
+    near = (np.abs(off) < _SAME_WEEK).astype(float)
+    n = near @ seen.sum(axis=0)
+    mean = near @ np.where(seen, log_away, 0.0).sum(axis=0) / np.maximum(n, 1)
+    ordinary = np.median(mean[n > 0])
+    shrunk = (mean - ordinary) * n / (n + _LOG_SD_WORTH)
+    return np.exp(np.where(n > 0, np.clip(shrunk, *_LIVELY), 0.0))
+
+
+def _smooth(left: np.ndarray) -> np.ndarray:
+    """Each location's slow movement: its mean over half a year around every week."""
+    seen = np.isfinite(left)
+    kernel = np.ones(_SLOW)
+    total = np.array([np.convolve(row, kernel, "same") for row in np.where(seen, left, 0.0)])
+    count = np.array([np.convolve(row, kernel, "same") for row in seen.astype(float)])
+    return total / np.maximum(count, 1)
 
 
 def _after_long_gap(seen: np.ndarray) -> int:
