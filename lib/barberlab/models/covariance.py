@@ -14,6 +14,7 @@ MONTH = YEAR / 12
 HARMONICS = 4  # of the year; the weight of harmonic k falls as k to the power -2
 SHARPNESS = 0.06  # of the week of the year, in radians of half a year: the neighbouring week shares about an eighth
 SLOPE_LASTS = 0.5  # years: a trend seen so far fades into the future with this time constant
+NOISE_SHARES = 0.25  # power of a week's liveliness that is noise; what comes back next year takes all of it
 VAGUE_LEVEL = 900.0  # a location's level has 30 times the sd of its weeks
 
 
@@ -38,8 +39,9 @@ class Terms:
 
     def livelier(self, sd: np.ndarray) -> "Terms":
         """The same where the short-run sd of week t is `sd[t]` times that of an ordinary week; sd (n,)."""
-        lively = np.outer(sd, sd)**0.5
-        return replace(self, lively=lively, week=self.week * np.outer(sd,sd)**1.5, eye=self.eye * lively)
+        lively = np.outer(sd, sd)
+        noise = lively**NOISE_SHARES
+        return replace(self, lively=noise, week=self.week * lively, eye=self.eye * noise)
 
     def reversed(self) -> "Terms":
         """The same with time running backwards, so that every history that begins late is a leading block."""

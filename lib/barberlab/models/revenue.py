@@ -75,7 +75,7 @@ def backtest_forecast(panel: Panel, horizon: int, seed: int = 0, draws: int = 40
     if len(rows) == 0:
         raise NotAvailable("forecast", f"a network with {LEAST_WEEKS} weeks of trade")
     panel = panel.take(rows)
-    population = population_of.fit(panel, seed=seed, shared=True).population
+    population = population_of.fit(panel, seed=seed, shared=True, horizon=horizon).population
     return _forecast(panel, horizon, population, draws, seed, POPULATION_DRAWS)
 
 

@@ -20,6 +20,7 @@ from barberlab.models.population import Population
 from barberlab.models.revenue_likelihood import path_covariance
 from barberlab.models.revenue_parameters import Location, Path
 from barberlab.models.revenue_residuals import Scale, liveliness, log_revenue, residuals, two_way
+from barberlab.models.revenue_width import Parts, Width
 
 NEW_WEEKS = 8  # a location with less than that takes its level from its network
 _ACCIDENT = 6.0  # sds from all its other weeks, from which a week is left out
@@ -39,6 +40,7 @@ class Theta:
     location: Location
     network: Path
     common: Path | None
+    width: Width
 
     @classmethod
     def of(cls, population: Population, values: np.ndarray) -> "Theta":
@@ -47,7 +49,8 @@ class Theta:
         for name, value in zip(population.names, values, strict=True):
             blocks.setdefault(name.partition(".")[0], []).append(value)
         common = Path.at(np.array(blocks[COMMON])) if COMMON in blocks else None
-        return cls(Location.at(np.array(blocks["location"])), Path.at(np.array(blocks["network"])), common)
+        width = Width(*np.exp(blocks["width"])) if "width" in blocks else Width()
+        return cls(Location.at(np.array(blocks["location"])), Path.at(np.array(blocks["network"])), common, width)
 
 
 class Rules:
@@ -203,33 +206,49 @@ class Forecaster:
     def run(self, panels: list[Panel], draws: int) -> Iterator[np.ndarray]:
         """(L, H, draws) revenue of each network's locations, float32, in the order of `panels`."""
         share = _shares(draws, len(self.rules))
-        common = self._common(panels, share) if self.typical.theta.common else None
+        common = self._common(panels, share, self.rules) if self.typical.theta.common else None
         for panel in panels:
             network, centre = self.prepare(panel)
             rng = seed_of(self.seed, network.name)
-            parts = [
-                self._one(rules, network, centre, count, rng, common and common[i])
-                for i, (rules, count) in enumerate(zip(self.rules, share, strict=True))
-            ]
-            yield np.concatenate(parts, axis=2)
+            out = np.empty((len(network.log), self.horizon, draws), np.float32)
+            at = np.cumsum([0, *share])
+            for i, rules in enumerate(self.rules):
+                level = network.centre[:, None, None].astype(np.float32)
+                for rows, parts in self._one(rules, network, centre, share[i], rng, common and common[i]):
+                    out[rows, :, at[i] : at[i + 1]] = np.exp(level[rows] + rules.theta.width.applied(parts))
+            yield out
 
-    def _common(self, panels: list[Panel], share: list[int]) -> list[tuple[np.ndarray, np.ndarray]]:
+    def parts(self, panels: list[Panel], draws: int) -> Iterator[Parts]:
+        """Log draws of each network at the population's mean, before any width: shared and own apart."""
+        common = self._common(panels, [draws], [self.typical])[0] if self.typical.theta.common else None
+        for panel in panels:
+            network, centre = self.prepare(panel)
+            rng = seed_of(self.seed, network.name)
+            shared = np.empty((len(network.log), self.horizon, draws), np.float32)
+            own = np.empty_like(shared)
+            for rows, parts in self._one(self.typical, network, centre, draws, rng, common):
+                shared[rows] = parts.shared + network.centre[rows, None, None]
+                own[rows] = parts.own
+            yield Parts(shared, own)
+
+    def _common(self, panels: list[Panel], share: list[int], all_rules: list[Rules]) -> list[tuple[np.ndarray, np.ndarray]]:
         """For each theta, draws of the common path's state (D / 2, count) and of what only the horizon brings."""
         rng = seed_of(self.seed, "")
         size = self.over.origin + panels[0].known.shape[2]
-        total = [(np.zeros((size, size)), np.zeros(size)) for _ in self.rules]
+        total = [(np.zeros((size, size)), np.zeros(size)) for _ in all_rules]
         for panel in panels:
             network, centre = self.prepare(panel)
-            for i, rules in enumerate(self.rules):
+            for i, rules in enumerate(all_rules):
                 _, P, R = self.information(rules, list(self._groups(network, rules)), centre)
                 more = _without_own(P, R, size)
                 total[i] = total[i][0] + more[0], total[i][1] + more[1]
         return [
             (normal(P, R[:, None], rng, count), rules.fresh(0, rng, count))
-            for rules, (P, R), count in zip(self.rules, total, share, strict=True)
+            for rules, (P, R), count in zip(all_rules, total, share, strict=True)
         ]
 
-    def _one(self, rules: Rules, network: Network, centre: np.ndarray, draws: int, rng, common) -> np.ndarray:
+    def _one(self, rules: Rules, network: Network, centre: np.ndarray, draws: int, rng, common):
+        """(rows, Parts) of each group of locations."""
         groups = list(self._groups(network, rules))
         found, P, R = self.information(rules, groups, centre)
         if common is None:
@@ -240,7 +259,7 @@ class Forecaster:
             n = len(shared)
             own = normal(P[n:, n:], R[n:, None] - P[n:, :n] @ shared, rng, draws)
             state, fresh = np.vstack([shared, own]), brought + rules.fresh(1, rng, draws)
-        return self._locations(rules, network, groups, found, state, fresh, rng)
+        return self._locations(rules, groups, found, state, fresh, rng)
 
     def information(self, rules: Rules, groups: list[_Group], centre: np.ndarray):
         """(evidence of each group, P (D, D), R (D,)) of a network's state."""
@@ -252,14 +271,11 @@ class Forecaster:
             P, R = P + more[0], R + more[1]
         return found, P, R
 
-    def _locations(self, rules, network, groups, found, state, fresh, rng) -> np.ndarray:
-        out = np.empty((len(network.log), self.horizon, state.shape[1]), np.float32)
+    def _locations(self, rules, groups, found, state, fresh, rng) -> Iterator[tuple[np.ndarray, Parts]]:
         for group, said in zip(groups, found, strict=True):
             whitener = rules.whitener(group.known, group.level, group.lively)
             shared = rules.basis(group.known) @ state, rules.basis_ahead(group.known) @ state + fresh
-            path = white.paths(rules.theta.location, group.shops, whitener, said, shared, rng)
-            out[group.rows] = np.exp(path + network.centre[group.rows, None, None].astype(np.float32))
-        return out
+            yield group.rows, white.paths(rules.theta.location, group.shops, whitener, said, shared, rng)
 
     def _groups(self, network: Network, rules: Rules) -> Iterator[_Group]:
         new_level = (network.level_sd / rules.theta.location.scale) ** 2

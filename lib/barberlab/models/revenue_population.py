@@ -8,7 +8,7 @@ other, the later ones with the locations held at their mean ("cut"). Source: com
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pymc as pm
@@ -18,16 +18,23 @@ from pytensor.graph.op import Op
 from scipy.linalg import block_diag
 
 from barberlab.models import revenue_residuals as residuals
+from barberlab.models import revenue_width as width
 from barberlab.models.covariance import Terms, terms
 from barberlab.models.panel import Panel
 from barberlab.models.population import PUBLIC, Population
 from barberlab.models.posterior import Diagnostics, standardised_laplace, standardised_nuts
 from barberlab.models.revenue_likelihood import location_likelihood, mean_covariance, path_covariance, path_likelihood
 from barberlab.models.revenue_parameters import Location, Path, Prior, location_prior, path_prior
+from barberlab.models.revenue_paths import Forecaster
+from barberlab.models.revenue_residuals import log_revenue
 
 LAPLACE, NUTS = "laplace", "nuts"
 MOST_LOCATIONS = 150  # more bring nothing measurable: theta is shared by all
 MOST_NETWORKS = 24
+HORIZON = 26  # weeks, at which widths are judged where nobody says otherwise
+_LEAST_HISTORY = 15  # weeks of a location whose earlier forecast is judged
+_LEAST_BEFORE = 26  # weeks before an earlier origin
+_WIDTH_DRAWS = 200
 _LEAST_SHOPS = 5  # of a network whose mean path says something of its path
 _AROUND_COMMON = 0.5  # a network's path around the common one: half as large a priori
 
@@ -101,6 +108,7 @@ def fit(
     shared: bool = False,
     source: str = PUBLIC,
     as_of: str | None = None,
+    horizon: int = HORIZON,
     most_locations: int = MOST_LOCATIONS,
     **options,
 ) -> Fit:
@@ -123,7 +131,51 @@ def fit(
     for name, prior, paths in _levels(found, blur, mean_known, shared, over, blocks):
         blocks[name] = _block(prior, lambda t, paths=paths: path_likelihood(t, paths, over), method, seed, options)
     population = _population(blocks, source, len(found.networks), as_of or str(panel.weeks[-1]))
+    population = with_width(population, panel, horizon, seed)
     return Fit(population, {name: block.diagnostics for name, block in blocks.items()})
+
+
+def with_width(population: Population, panel: Panel, horizon: int, seed: int) -> Population:
+    """The population with factors on the spread of its draws, from its own forecasts of the panel's last weeks."""
+    looked_at = _some(panel, np.random.default_rng(seed))
+    found = []
+    for origin in _inner_origins(len(panel.weeks), horizon):
+        found += _errors(looked_at, population, origin, horizon, seed)
+    mean, sd = width.fitted(found)
+    names = tuple(f"width.{name}" for name in width.WIDTHS)
+    whole = block_diag(np.array(population.covariance), np.diag(sd**2))
+    return replace(
+        population,
+        names=population.names + names,
+        mean=population.mean + tuple(mean.tolist()),
+        covariance=tuple(tuple(row) for row in whole.tolist()),
+    )
+
+
+def _errors(panel: Panel, population: Population, origin: int, horizon: int, seed: int) -> list[width.Errors]:
+    past = panel.until(origin, horizon)
+    rows = np.flatnonzero(past.history >= _LEAST_HISTORY)
+    if len(rows) == 0:
+        return []
+    past, came = past.take(rows), log_revenue(panel.take(rows))[:, origin : origin + horizon]
+    forecaster = Forecaster(population, past, horizon, 0, seed)
+    parts = forecaster.parts([past.of(name) for name in past.networks], _WIDTH_DRAWS)
+    seen = [came[past.network == name] for name in past.networks]
+    return [width.errors(part, log) for part, log in zip(parts, seen, strict=True) if np.isfinite(log).any()]
+
+
+def _inner_origins(weeks: int, horizon: int) -> list[int]:
+    """One horizon ago and one and a half, where that leaves half a year before it."""
+    return [origin for origin in (weeks - horizon, weeks - 3 * horizon // 2) if origin >= _LEAST_BEFORE]
+
+
+def _some(panel: Panel, rng: np.random.Generator) -> Panel:
+    """Whole networks in a random order, up to about MOST_LOCATIONS locations; a larger network in part."""
+    rows: list[int] = []
+    for network in rng.permutation(panel.networks):
+        members = rng.permutation(np.flatnonzero(panel.network == network))
+        rows += members[: MOST_LOCATIONS - len(rows)].tolist()
+    return panel.take(np.array(rows))
 
 
 @dataclass(frozen=True)

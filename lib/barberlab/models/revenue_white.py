@@ -14,6 +14,7 @@ from scipy.special import logsumexp
 from barberlab.models.covariance import Terms
 from barberlab.models.revenue_likelihood import location_covariance, log_t
 from barberlab.models.revenue_parameters import REGIMES, Location
+from barberlab.models.revenue_width import Parts
 
 _JITTER = 1e-9
 
@@ -170,8 +171,8 @@ def paths(
     found: Evidence,
     shared: tuple[np.ndarray, np.ndarray],
     rng: np.random.Generator,
-) -> np.ndarray:
-    """(n, H, S) draws of centred log revenue over the horizon, float32.
+) -> Parts:
+    """Draws of centred log revenue over the horizon, float32: given the network's path, and around that.
 
     `shared` is the network's path in draws: over the history in reversed time (T, S) and over the horizon (H, S).
     """
@@ -182,12 +183,13 @@ def paths(
     shape = p.tail + shops.seen[:, None] / 2
     sigma = (p.scale * np.sqrt((p.tail + quadratic / 2) / rng.standard_gamma(shape, (n, draws)))).astype(np.float32)
     noise = rng.standard_normal((n, horizon, draws), dtype=np.float32)
-    drawn = np.empty((n, horizon, draws), np.float32)
+    given, own = np.empty_like(noise), np.empty_like(noise)
     for k in range(REGIMES):
         mean, root = _ahead(shops, whitener, k, past)
-        here = mean + (root.astype(np.float32) @ noise) * sigma[:, None, :]
-        np.copyto(drawn, here, where=(regime == k)[:, None, :])
-    return drawn + future.astype(np.float32)
+        here = (regime == k)[:, None, :]
+        np.copyto(given, mean, where=here)
+        np.copyto(own, (root.astype(np.float32) @ noise) * sigma[:, None, :], where=here)
+    return Parts(given + future.astype(np.float32), own)
 
 
 def _ahead(shops: Shops, whitener: Whitener, regime: int, past: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,93 @@
+"""How wide were forecasts made earlier, against what came? Factors on the spread of draws, from earlier origins.
+
+A covariance that makes the history likely week by week need not be right half a year ahead. The population's own
+forecasts from one and one and a half horizons ago are held against what came since, and the spread is corrected: for
+a location's own path and for its network's, for the mean over the horizon and for the weeks around it. Medians stay.
+Source: Gneiting, Balabdaoui & Raftery (2007), JRSS B 69(2), on calibration of what was forecast.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+WIDTHS = ("own_level", "own_week", "path_level", "path_week")
+_PRIOR_SD = 0.25  # of a log factor: a model that was fitted is rarely off by more than a half
+_INSIDE, _REACH = 0.8, 1.2816  # the share of standard normal errors within so many sds
+_ERROR = 0.8  # variance of a log scale estimated from one error, by its 80 % point
+_WEEKS_WORTH = 4  # independent errors in the weeks of one horizon: they follow each other
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Draws of log revenue over a horizon: shared (n, H, S) given the network's path, own (n, H, S) around it."""
+
+    shared: np.ndarray
+    own: np.ndarray
+
+
+@dataclass(frozen=True)
+class Width:
+    """Factors on the spread of a location's own path and of its network's: of the horizon's mean and of its weeks."""
+
+    own_level: float = 1.0
+    own_week: float = 1.0
+    path_level: float = 1.0
+    path_week: float = 1.0
+
+    def applied(self, parts: Parts) -> np.ndarray:
+        """(n, H, S) log revenue with the factors applied around the middle of the draws."""
+        return _spread(parts.shared, self.path_level, self.path_week) + _spread(parts.own, self.own_level, self.own_week)
+
+
+def _spread(draws: np.ndarray, level: float, week: float) -> np.ndarray:
+    middle = draws.mean(axis=2, keepdims=True)
+    away = draws - middle
+    mean = away.mean(axis=1, keepdims=True)
+    return middle + np.float32(week) * away + np.float32(level - week) * mean
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Standardised errors of one network's forecasts from one origin, by the names of WIDTHS."""
+
+    own_level: np.ndarray
+    own_week: np.ndarray
+    path_level: np.ndarray
+    path_week: np.ndarray
+
+
+def errors(parts: Parts, log: np.ndarray) -> Errors:
+    """What came, log (n, H) with NaN where closed, against what was forecast: errors in sds of the draws."""
+    error = log - np.median(parts.shared + parts.own, axis=2)
+    path = np.nan_to_num(np.nanmedian(error, axis=0))
+    blur = (parts.own.std(axis=2) ** 2).mean(axis=0) / np.maximum(np.isfinite(log).sum(axis=0), 1)
+    shared = parts.shared.mean(axis=0, keepdims=True)
+    own_level, own_week = _standardised(error - path, parts.own)
+    path_level, path_week = _standardised(path[None], shared, blur)
+    return Errors(own_level, own_week, path_level, path_week)
+
+
+def _standardised(error: np.ndarray, draws: np.ndarray, blur: np.ndarray | float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """(errors of the horizon's mean (n,), of its weeks around it) in sds of the draws; `blur` a variance beside."""
+    seen = np.isfinite(error)
+    weight = seen / np.maximum(seen.sum(axis=1, keepdims=True), 1)
+    mean = (np.nan_to_num(error) * weight).sum(axis=1)
+    drawn = (draws * weight[:, :, None]).sum(axis=1)
+    level = mean / np.sqrt(drawn.var(axis=1) + np.mean(blur) / error.shape[1])
+    week = (error - mean[:, None]) / np.sqrt((draws - drawn[:, None]).var(axis=2) + blur)
+    return level[seen.any(axis=1)], week[seen]
+
+
+def fitted(found: list[Errors]) -> tuple[np.ndarray, np.ndarray]:
+    """(mean (4,), sd (4,)) of the log factors in the order of WIDTHS, from the errors of networks and origins."""
+    mean, sd = np.zeros(len(WIDTHS)), np.full(len(WIDTHS), _PRIOR_SD)
+    for i, name in enumerate(WIDTHS):
+        z = np.concatenate([getattr(one, name) for one in found]) if found else np.zeros(0)
+        n = sum(len(one.own_level) if name.startswith("own") else len(one.path_level) for one in found)
+        n *= _WEEKS_WORTH if name.endswith("week") else 1
+        if len(z) == 0:
+            continue
+        seen = np.log(np.quantile(np.abs(z), _INSIDE) / _REACH)
+        trust = n / (n + _ERROR / _PRIOR_SD**2)
+        mean[i], sd[i] = trust * seen, _PRIOR_SD * np.sqrt(1 - trust)
+    return mean, sd
