@@ -19,7 +19,7 @@ from barberlab.models.panel import Panel
 from barberlab.models.population import Population
 from barberlab.models.revenue_likelihood import path_covariance
 from barberlab.models.revenue_parameters import Location, Path
-from barberlab.models.revenue_residuals import Scale, liveliness, log_revenue, residuals, two_way
+from barberlab.models.revenue_residuals import Scale, liveliness, lively_path, log_revenue, residuals, two_way
 from barberlab.models.revenue_width import Parts, Width
 
 NEW_WEEKS = 8  # a location with less than that takes its level from its network
@@ -62,17 +62,19 @@ class Rules:
     def __init__(self, theta: Theta, over: Terms, horizon: int):
         self.theta, self.over, self.horizon = theta, over, horizon
         self._whiteners: dict[tuple, white.Whitener] = {}
+        self._roots: dict[bytes, list[tuple[np.ndarray, float]]] = {}
 
-    @cached_property
-    def roots(self) -> list[tuple[np.ndarray, float]]:
-        """(Cholesky factor over history and horizon, calendar's sd) of the common path, if any, and the network's."""
-        paths = [path for path in (self.theta.common, self.theta.network) if path is not None]
-        return [(self._root(path), path.calendar) for path in paths]
+    def roots(self, lively: np.ndarray) -> list[tuple[np.ndarray, float]]:
+        """(Cholesky factor over history and horizon, calendar's sd) of the common path, if any, and the network's.
 
-    def _root(self, path: Path) -> np.ndarray:
-        n = len(self.over.one)
-        covariance = path_covariance(path, self.over) + _SHARED_LEVEL * self.over.one + _NUGGET * np.eye(n)
-        return cholesky(covariance, lower=True, check_finite=False)
+        lively (T + H,) is the path's liveliness.
+        """
+        key = lively.tobytes()
+        if key not in self._roots:
+            over = self.over.livelier(lively)
+            paths = [path for path in (self.theta.common, self.theta.network) if path is not None]
+            self._roots = {key: [(_root(path, over), path.calendar) for path in paths]}
+        return self._roots[key]
 
     def whitener(self, known: np.ndarray, level: float, lively: np.ndarray) -> white.Whitener:
         """For locations with these known columns (T + H, K) and liveliness of weeks (T + H,)."""
@@ -82,19 +84,19 @@ class Rules:
             self._whiteners[key] = white.whitener(self.theta.location, over, known, level)
         return self._whiteners[key]
 
-    def basis(self, known: np.ndarray) -> np.ndarray:
+    def basis(self, known: np.ndarray, lively: np.ndarray) -> np.ndarray:
         """(T, D) the path over the history, in reversed time, as a map of the state."""
         n = self.over.origin
-        return np.hstack([part for root, sd in self.roots for part in (root[:n, :n][::-1], sd * known[:n][::-1])])
+        return np.hstack([part for root, sd in self.roots(lively) for part in (root[:n, :n][::-1], sd * known[:n][::-1])])
 
-    def basis_ahead(self, known: np.ndarray) -> np.ndarray:
+    def basis_ahead(self, known: np.ndarray, lively: np.ndarray) -> np.ndarray:
         """(H, D) the same over the horizon, as far as the history's state goes."""
         n = self.over.origin
-        return np.hstack([part for root, sd in self.roots for part in (root[n:, :n], sd * known[n:])])
+        return np.hstack([part for root, sd in self.roots(lively) for part in (root[n:, :n], sd * known[n:])])
 
-    def fresh(self, path: int, rng: np.random.Generator, draws: int) -> np.ndarray:
+    def fresh(self, path: int, lively: np.ndarray, rng: np.random.Generator, draws: int) -> np.ndarray:
         """(H, draws) of one path, in the order of `roots`: what only the horizon brings."""
-        n, (root, _) = self.over.origin, self.roots[path]
+        n, (root, _) = self.over.origin, self.roots(lively)[path]
         return root[n:, n:] @ rng.standard_normal((self.horizon, draws))
 
 
@@ -103,7 +105,7 @@ class Network:
     """One network's locations as the model sees them. Arrays over all its locations, time forwards.
 
     log (L, T) NaN where unseen, centre (L,) each one's level, new (L,) bool, level_sd of shops' levels,
-    known (L, T + H, K), lively (T + H,) how much livelier a week is than an ordinary one.
+    known (L, T + H, K), lively and path_lively (T + H,) how much livelier a week is than an ordinary one.
     """
 
     name: str
@@ -113,9 +115,10 @@ class Network:
     level_sd: float
     known: np.ndarray
     lively: np.ndarray
+    path_lively: np.ndarray
 
     @classmethod
-    def of(cls, panel: Panel, known: np.ndarray, lively: np.ndarray) -> "Network":
+    def of(cls, panel: Panel, known: np.ndarray, lively: np.ndarray, path_lively: np.ndarray) -> "Network":
         """From the panel of this network alone."""
         log = log_revenue(panel)
         new = np.isfinite(log).sum(axis=1) < NEW_WEEKS
@@ -127,7 +130,7 @@ class Network:
         centre = np.where(new, middle, centre)
         spread = ((settled - middle) ** 2).sum() + _LEVEL_WORTH * _LEVEL_SD**2
         level_sd = np.sqrt(spread / (len(settled) + _LEVEL_WORTH))
-        return cls(str(panel.network[0]), log, centre, new, level_sd, known, lively)
+        return cls(str(panel.network[0]), log, centre, new, level_sd, known, lively, path_lively)
 
     def groups(self) -> Iterator[np.ndarray]:
         """Rows that share known columns, being new or not, and having gaps or not; in chunks."""
@@ -167,6 +170,7 @@ class _Group:
     known: np.ndarray
     level: float
     lively: np.ndarray
+    path_lively: np.ndarray
 
 
 def seed_of(seed: int, name: str) -> np.random.Generator:
@@ -192,7 +196,9 @@ class Forecaster:
     def prepare(self, panel: Panel) -> tuple[Network, np.ndarray]:
         """The network without its accidents, and (L, T) the path of its own that evidence is weighed around."""
         like = self.together or panel
-        network = Network.of(panel, Scale.of(like).known(panel), liveliness(residuals(like).left, self.horizon))
+        found = residuals(like)
+        lively, path_lively = liveliness(found.left, self.horizon), lively_path(found, self.horizon)
+        network = Network.of(panel, Scale.of(like).known(panel), lively, path_lively)
         start = np.broadcast_to(two_way(network.log - network.centre[:, None])[1], network.log.shape)
         far = np.zeros(network.log.shape, bool)
         for group in self._groups(network, self.typical):
@@ -243,7 +249,7 @@ class Forecaster:
                 more = _without_own(P, R, size)
                 total[i] = total[i][0] + more[0], total[i][1] + more[1]
         return [
-            (normal(P, R[:, None], rng, count), rules.fresh(0, rng, count))
+            (normal(P, R[:, None], rng, count), rules.fresh(0, network.path_lively, rng, count))
             for rules, (P, R), count in zip(all_rules, total, share, strict=True)
         ]
 
@@ -251,14 +257,15 @@ class Forecaster:
         """(rows, Parts) of each group of locations."""
         groups = list(self._groups(network, rules))
         found, P, R = self.information(rules, groups, centre)
+        lively = network.path_lively
         if common is None:
             state = normal(P, R[:, None], rng, draws)
-            fresh = rules.fresh(0, rng, draws)
+            fresh = rules.fresh(0, lively, rng, draws)
         else:
             shared, brought = common
             n = len(shared)
             own = normal(P[n:, n:], R[n:, None] - P[n:, :n] @ shared, rng, draws)
-            state, fresh = np.vstack([shared, own]), brought + rules.fresh(1, rng, draws)
+            state, fresh = np.vstack([shared, own]), brought + rules.fresh(1, lively, rng, draws)
         return self._locations(rules, groups, found, state, fresh, rng)
 
     def information(self, rules: Rules, groups: list[_Group], centre: np.ndarray):
@@ -267,21 +274,26 @@ class Forecaster:
         for group in groups:
             whitener = rules.whitener(group.known, group.level, group.lively)
             found.append(white.evidence(rules.theta.location, group.shops, whitener, centre[group.rows[0]][::-1]))
-            more = white.information(group.shops, whitener, found[-1], rules.basis(group.known))
+            more = white.information(group.shops, whitener, found[-1], rules.basis(group.known, group.path_lively))
             P, R = P + more[0], R + more[1]
         return found, P, R
 
     def _locations(self, rules, groups, found, state, fresh, rng) -> Iterator[tuple[np.ndarray, Parts]]:
         for group, said in zip(groups, found, strict=True):
             whitener = rules.whitener(group.known, group.level, group.lively)
-            shared = rules.basis(group.known) @ state, rules.basis_ahead(group.known) @ state + fresh
+            shared = rules.basis(group.known, group.path_lively) @ state, rules.basis_ahead(group.known, group.path_lively) @ state + fresh
             yield group.rows, white.paths(rules.theta.location, group.shops, whitener, said, shared, rng)
 
     def _groups(self, network: Network, rules: Rules) -> Iterator[_Group]:
         new_level = (network.level_sd / rules.theta.location.scale) ** 2
         for rows in network.groups():
             level = new_level if network.new[rows[0]] else VAGUE_LEVEL
-            yield _Group(rows, network.shops(rows, self.horizon), network.known[rows[0]], level, network.lively)
+            yield _Group(rows, network.shops(rows, self.horizon), network.known[rows[0]], level, network.lively, network.path_lively)
+
+
+def _root(path: Path, over: Terms) -> np.ndarray:
+    covariance = path_covariance(path, over) + _SHARED_LEVEL * over.one + _NUGGET * np.eye(len(over.one))
+    return cholesky(covariance, lower=True, check_finite=False)
 
 
 def _without_own(P: np.ndarray, R: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:

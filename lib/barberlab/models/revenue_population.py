@@ -125,6 +125,7 @@ def fit(
     backwards = over.livelier(residuals.liveliness(found.left, 0)).reversed()
     own = _block(location_prior(), lambda t: location_likelihood(t, groups, backwards), method, seed, options)
     blocks = {"location": own}
+    over = over.livelier(residuals.lively_path(found, 0))
     typical = Location.at(blocks["location"].mean)
     mean_known = np.stack([known[panel.network == network].mean(axis=0) for network in found.networks])
     blur = _Blur(typical, over, found.count, mean_known)

@@ -22,8 +22,9 @@ _LEAST_SHOPS = 3  # of a network whose mean path is looked at
 _ROUNDS = 2
 _SLOW = 27  # weeks, centred
 _SAME_WEEK = 0.6  # weeks: the same week of another year is at most so far off
-_LOG_SD_WORTH = 1.2 / 0.4**2  # the variance of a single log |residual|, over a prior variance of log sds
-_LIVELY = (-0.7, 1.6)  # log sds beyond which nothing is believed
+_LOG_VARIANCE = 1.2  # of log |x| for a normal x: pi^2 / 8
+PATH_PRIOR_SD = 1.0  # of a week's log sd: Christmas may be ten times an ordinary week
+_LIVELY = (-1.0, 2.0)  # log sds beyond which nothing is believed
 
 
 @dataclass(frozen=True)
@@ -152,11 +153,12 @@ def _usable(left: np.ndarray) -> tuple[int, np.ndarray]:
     return start, bridged
 
 
-def liveliness(left: np.ndarray, horizon: int) -> np.ndarray:
+def liveliness(left: np.ndarray, horizon: int, prior_sd: float = 0.4) -> np.ndarray:
     """(T + H,) how much larger a week's short-run sd is than an ordinary week's, from the same week of other years.
 
-    left (L, T) locations' own residuals. Before Christmas shops differ more from themselves than in May. Weeks that
-    were never seen are ordinary. A log sd from n values has a variance of about .7 / n; it is shrunk to 0 by a prior.
+    left (L, T) locations' own residuals, or a single path. Before Christmas shops differ more from themselves than in
+    May. Weeks never seen are ordinary. A log |residual| has a variance of 1.2; its mean is shrunk by a prior of
+    `prior_sd` around the ordinary week.
     """
     weeks = np.arange(left.shape[1] + horizon)
     away = np.abs(left - _smooth(left))
@@ -168,14 +170,19 @@ def liveliness(left: np.ndarray, horizon: int) -> np.ndarray:
     n = near @ seen.sum(axis=0)
     mean = near @ np.where(seen, log_away, 0.0).sum(axis=0) / np.maximum(n, 1)
     ordinary = np.median(mean[n > 0])
-    shrunk = (mean - ordinary) * n / (n + _LOG_SD_WORTH)
+    shrunk = (mean - ordinary) * n / (n + _LOG_VARIANCE / prior_sd**2)
     return np.exp(np.where(n > 0, np.clip(shrunk, *_LIVELY), 0.0))
+
+
+def lively_path(found: Residuals, horizon: int) -> np.ndarray:
+    """(T + H,) the same for the path that all networks of `found` share; it is one, so little is taken from a week."""
+    return liveliness((found.common + found.own.mean(axis=0))[None], horizon, PATH_PRIOR_SD)
 
 
 def _smooth(left: np.ndarray) -> np.ndarray:
     """Each location's slow movement: its mean over half a year around every week."""
     seen = np.isfinite(left)
-    kernel = np.ones(_SLOW)
+    kernel = np.ones(min(_SLOW, left.shape[1]))
     total = np.array([np.convolve(row, kernel, "same") for row in np.where(seen, left, 0.0)])
     count = np.array([np.convolve(row, kernel, "same") for row in seen.astype(float)])
     return total / np.maximum(count, 1)
