@@ -31,9 +31,11 @@ from barberlab.models.revenue_residuals import log_revenue
 LAPLACE, NUTS = "laplace", "nuts"
 MOST_LOCATIONS = 150  # more bring nothing measurable: theta is shared by all
 MOST_NETWORKS = 24
+MOST_JUDGED = 300  # locations whose earlier forecasts are held against what came
 HORIZON = 26  # weeks, at which widths are judged where nobody says otherwise
 _LEAST_HISTORY = 15  # weeks of a location whose earlier forecast is judged
 _LEAST_BEFORE = 26  # weeks before an earlier origin
+_SEASON_SEEN = 60  # weeks: a year and some more
 _WIDTH_DRAWS = 200
 _LEAST_SHOPS = 5  # of a network whose mean path says something of its path
 _AROUND_COMMON = 0.5  # a network's path around the common one: half as large a priori
@@ -166,17 +168,17 @@ def _errors(panel: Panel, population: Population, origin: int, horizon: int, see
 
 
 def _inner_origins(weeks: int, horizon: int) -> list[int]:
-    """One horizon ago and one and a half, where that leaves half a year before it."""
-    return [origin for origin in (weeks - horizon, weeks - 3 * horizon // 2) if origin >= _LEAST_BEFORE]
+    """One horizon ago and one and a half; in a panel that has seen the season return, only where it had by then."""
+    least = _LEAST_BEFORE if weeks < _SEASON_SEEN else _SEASON_SEEN
+    return [origin for origin in (weeks - horizon, weeks - 3 * horizon // 2) if origin >= least]
 
 
 def _some(panel: Panel, rng: np.random.Generator) -> Panel:
-    """Whole networks in a random order, up to about MOST_LOCATIONS locations; a larger network in part."""
-    rows: list[int] = []
-    for network in rng.permutation(panel.networks):
-        members = rng.permutation(np.flatnonzero(panel.network == network))
-        rows += members[: MOST_LOCATIONS - len(rows)].tolist()
-    return panel.take(np.array(rows))
+    """At most MOST_NETWORKS networks, each with its share of MOST_JUDGED locations."""
+    networks = rng.permutation(panel.networks)[:MOST_NETWORKS]
+    share = -(-MOST_JUDGED // len(networks))
+    members = [rng.permutation(np.flatnonzero(panel.network == network))[:share] for network in networks]
+    return panel.take(np.concatenate(members))
 
 
 @dataclass(frozen=True)

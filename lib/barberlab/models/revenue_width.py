@@ -11,7 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 WIDTHS = ("own_level", "own_week", "path_level", "path_week")
-_PRIOR_SD = 0.25  # of a log factor: a model that was fitted is rarely off by more than a half
+# As found with simulated networks, rounded: likelihoods of single weeks leave half a year too wide.
+_PRIOR = dict(zip(WIDTHS, np.log((0.85, 0.9, 0.65, 0.85)), strict=True))
+_PRIOR_SD = 0.25  # of a log factor
+_NARROWEST = 0.3
 _INSIDE, _REACH = 0.8, 1.2816  # the share of standard normal errors within so many sds
 _ERROR = 0.8  # variance of a log scale estimated from one error, by its 80 % point
 _WEEKS_WORTH = 4  # independent errors in the weeks of one horizon: they follow each other
@@ -48,46 +51,69 @@ def _spread(draws: np.ndarray, level: float, week: float) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Errors:
-    """Standardised errors of one network's forecasts from one origin, by the names of WIDTHS."""
+    """Standardised errors of one network's forecasts from one origin, by the names of WIDTHS.
+
+    level_blur and week_blur: how much of a path's error is owed to the shops' own paths, as a ratio of variances.
+    """
 
     own_level: np.ndarray
     own_week: np.ndarray
     path_level: np.ndarray
     path_week: np.ndarray
+    level_blur: float
+    week_blur: float
 
 
 def errors(parts: Parts, log: np.ndarray) -> Errors:
     """What came, log (n, H) with NaN where closed, against what was forecast: errors in sds of the draws."""
     error = log - np.median(parts.shared + parts.own, axis=2)
-    path = np.nan_to_num(np.nanmedian(error, axis=0))
-    blur = (parts.own.std(axis=2) ** 2).mean(axis=0) / np.maximum(np.isfinite(log).sum(axis=0), 1)
-    shared = parts.shared.mean(axis=0, keepdims=True)
+    shops = np.isfinite(error).sum(axis=0)
+    path = np.where(shops > 0, np.nanmedian(np.where(shops > 0, error, 0.0), axis=0), np.nan)
+    shared, own = parts.shared.mean(axis=0), _average_own(parts.own, shops)
     own_level, own_week = _standardised(error - path, parts.own)
-    path_level, path_week = _standardised(path[None], shared, blur)
-    return Errors(own_level, own_week, path_level, path_week)
+    path_level, path_week = _standardised(path[None], (shared + own)[None])
+    return Errors(own_level, own_week, path_level, path_week, *(o / s for o, s in zip(_variances(own), _variances(shared), strict=True)))
 
 
-def _standardised(error: np.ndarray, draws: np.ndarray, blur: np.ndarray | float = 0.0) -> tuple[np.ndarray, np.ndarray]:
-    """(errors of the horizon's mean (n,), of its weeks around it) in sds of the draws; `blur` a variance beside."""
+def _average_own(own: np.ndarray, shops: np.ndarray) -> np.ndarray:
+    """(H, S) what the shops' own paths leave of an error that they share: the mean of `shops` of them."""
+    return (own - own.mean(axis=2, keepdims=True)).sum(axis=0) / np.maximum(shops, 1)[:, None]
+
+
+def _variances(draws: np.ndarray) -> tuple[float, float]:
+    """Of (H, S) draws: of the horizon's mean, and of the weeks around it."""
+    mean = draws.mean(axis=0)
+    return float(mean.var()), float((draws - mean).var(axis=1).mean())
+
+
+def _standardised(error: np.ndarray, draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(errors of the horizon's mean (n,), of its weeks around it) in sds of the draws."""
     seen = np.isfinite(error)
     weight = seen / np.maximum(seen.sum(axis=1, keepdims=True), 1)
     mean = (np.nan_to_num(error) * weight).sum(axis=1)
     drawn = (draws * weight[:, :, None]).sum(axis=1)
-    level = mean / np.sqrt(drawn.var(axis=1) + np.mean(blur) / error.shape[1])
-    week = (error - mean[:, None]) / np.sqrt((draws - drawn[:, None]).var(axis=2) + blur)
-    return level[seen.any(axis=1)], week[seen]
+    week = (error - mean[:, None]) / (draws - drawn[:, None]).std(axis=2)
+    return (mean / drawn.std(axis=1))[seen.any(axis=1)], week[seen]
 
 
 def fitted(found: list[Errors]) -> tuple[np.ndarray, np.ndarray]:
     """(mean (4,), sd (4,)) of the log factors in the order of WIDTHS, from the errors of networks and origins."""
-    mean, sd = np.zeros(len(WIDTHS)), np.full(len(WIDTHS), _PRIOR_SD)
+    mean, sd = np.array([_PRIOR[name] for name in WIDTHS]), np.full(len(WIDTHS), _PRIOR_SD)
     for i, name in enumerate(WIDTHS):
-        z = np.concatenate([getattr(one, name) for one in found]) if found else np.zeros(0)
-        n = sum(len(one.own_level) if name.startswith("own") else len(one.path_level) for one in found)
-        n *= _WEEKS_WORTH if name.endswith("week") else 1
-        if len(z) == 0:
-            continue
-        seen = np.log(np.quantile(np.abs(z), _INSIDE) / _REACH)
-        trust = n / (n + _ERROR / _PRIOR_SD**2)
-        mean[i], sd[i] = trust * seen, _PRIOR_SD * np.sqrt(1 - trust)
+        n = sum(len(getattr(one, name.replace("week", "level"))) for one in found)
+        if n:
+            n *= _WEEKS_WORTH if name.endswith("week") else 1
+            trust = n / (n + _ERROR / _PRIOR_SD**2)
+            mean[i] += trust * (np.log(_seen(found, name)) - mean[i])
+            sd[i] = _PRIOR_SD * np.sqrt(1 - trust)
     return mean, sd
+
+
+def _seen(found: list[Errors], name: str) -> float:
+    """The factor that would have put 80 % of the errors inside; for a path, without what the shops' own explain."""
+    z = np.concatenate([getattr(one, name) for one in found])
+    factor = np.quantile(np.abs(z), _INSIDE) / _REACH
+    if name.startswith("path"):
+        blur = np.median([getattr(one, name.removeprefix("path_") + "_blur") for one in found])
+        factor = np.sqrt(max(factor**2 * (1 + blur) - blur, 0.0))
+    return max(factor, _NARROWEST)
