@@ -28,6 +28,7 @@ _LATEST = 3  # weeks that are never left out: they may be a change that stays
 _SHARED_LEVEL = 0.25  # variance of the level of a network's path; locations have their own
 _LEVEL_SD, _LEVEL_WORTH = 0.4, 4  # log sd of shops' levels in a network: a guess worth so many shops
 _NUGGET = 1e-6
+_CEILING = np.log(3.0)  # a week may be three times the best so far
 _CHUNK = 512  # locations at a time, for memory alone
 
 COMMON = "common"
@@ -143,6 +144,17 @@ class Network:
             for start in range(0, len(members), _CHUNK):
                 yield np.array(members[start : start + _CHUNK])
 
+    @property
+    def most(self) -> np.ndarray:
+        """(L,) log revenue that no week exceeds: chairs bound what a shop can take, however wild its past."""
+        best = np.max(np.where(np.isfinite(self.log), self.log, -np.inf), axis=1)
+        return np.where(self.new, np.maximum(best, self.log_best), best) + _CEILING
+
+    @property
+    def log_best(self) -> float:
+        """The best week of any location of the network that is not new, in log revenue."""
+        return float(np.nanmax(self.log[~self.new]))
+
     @cached_property
     def gaps(self) -> np.ndarray:
         """(L, T) weeks without trade since the first one with."""
@@ -219,9 +231,11 @@ class Forecaster:
             out = np.empty((len(network.log), self.horizon, draws), np.float32)
             at = np.cumsum([0, *share])
             for i, rules in enumerate(self.rules):
-                level = network.centre[:, None, None].astype(np.float32)
+                level, most = (x[:, None, None].astype(np.float32) for x in (network.centre, network.most))
                 for rows, parts in self._one(rules, network, centre, share[i], rng, common and common[i]):
-                    out[rows, :, at[i] : at[i + 1]] = np.exp(level[rows] + rules.theta.width.applied(parts))
+                    out[rows, :, at[i] : at[i + 1]] = np.exp(
+                        np.minimum(level[rows] + rules.theta.width.applied(parts), most[rows])
+                    )
             yield out
 
     def parts(self, panels: list[Panel], draws: int) -> Iterator[Parts]:

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-WIDTHS = ("own_level", "own_week", "path_level", "path_week")
+WIDTHS = ("own_level", "own_week", "own_tail", "path_level", "path_week")
 # As found with simulated networks, rounded: likelihoods of single weeks leave half a year too wide.
-_PRIOR = dict(zip(WIDTHS, np.log((0.85, 0.9, 0.65, 0.85)), strict=True))
+_PRIOR = dict(zip(WIDTHS, np.log((0.9, 0.85, 1.1, 0.65, 0.85)), strict=True))
 _PRIOR_SD = 0.25  # of a log factor
-_NARROWEST = 0.3
+_NARROWEST = 0.5
+_TINY = 1e-12
+_FAR_INSIDE, _FAR_REACH = 0.95, 1.9600
 _INSIDE, _REACH = 0.8, 1.2816  # the share of standard normal errors within so many sds
 _ERROR = 0.8  # variance of a log scale estimated from one error, by its 80 % point
 _WEEKS_WORTH = 4  # independent errors in the weeks of one horizon: they follow each other
@@ -30,23 +32,33 @@ class Parts:
 
 @dataclass(frozen=True)
 class Width:
-    """Factors on the spread of a location's own path and of its network's: of the horizon's mean and of its weeks."""
+    """Factors on the spread of a location's own path and of its network's: of the horizon's mean and of its weeks.
+
+    own_tail is the factor, beside own_week, of weeks that lie two sds out.
+    """
 
     own_level: float = 1.0
     own_week: float = 1.0
+    own_tail: float = 1.0
     path_level: float = 1.0
     path_week: float = 1.0
 
     def applied(self, parts: Parts) -> np.ndarray:
         """(n, H, S) log revenue with the factors applied around the middle of the draws."""
-        return _spread(parts.shared, self.path_level, self.path_week) + _spread(parts.own, self.own_level, self.own_week)
+        shared = _spread(parts.shared, self.path_level, self.path_week)
+        return shared + _spread(parts.own, self.own_level, self.own_week, self.own_tail)
 
 
-def _spread(draws: np.ndarray, level: float, week: float) -> np.ndarray:
+def _spread(draws: np.ndarray, level: float, week: float, tail: float = 1.0) -> np.ndarray:
     middle = draws.mean(axis=2, keepdims=True)
     away = draws - middle
     mean = away.mean(axis=1, keepdims=True)
-    return middle + np.float32(week) * away + np.float32(level - week) * mean
+    away -= mean
+    if tail != 1.0:
+        sd = away.std(axis=2, keepdims=True)
+        out = np.clip((np.abs(away) / np.maximum(sd, _TINY) - _REACH) / (_FAR_REACH - _REACH), 0.0, 1.0)
+        away *= 1 + np.float32(tail - 1) * out
+    return middle + np.float32(level) * mean + np.float32(week) * away
 
 
 @dataclass(frozen=True)
@@ -97,12 +109,13 @@ def _standardised(error: np.ndarray, draws: np.ndarray) -> tuple[np.ndarray, np.
 
 
 def fitted(found: list[Errors]) -> tuple[np.ndarray, np.ndarray]:
-    """(mean (4,), sd (4,)) of the log factors in the order of WIDTHS, from the errors of networks and origins."""
+    """(mean (5,), sd (5,)) of the log factors in the order of WIDTHS, from the errors of networks and origins."""
     mean, sd = np.array([_PRIOR[name] for name in WIDTHS]), np.full(len(WIDTHS), _PRIOR_SD)
     for i, name in enumerate(WIDTHS):
-        n = sum(len(getattr(one, name.replace("week", "level"))) for one in found)
+        part, _, what = name.partition("_")
+        n = sum(len(getattr(one, f"{part}_level")) for one in found)
         if n:
-            n *= _WEEKS_WORTH if name.endswith("week") else 1
+            n *= 1 if what == "level" else _WEEKS_WORTH
             trust = n / (n + _ERROR / _PRIOR_SD**2)
             mean[i] += trust * (np.log(_seen(found, name)) - mean[i])
             sd[i] = _PRIOR_SD * np.sqrt(1 - trust)
@@ -111,8 +124,10 @@ def fitted(found: list[Errors]) -> tuple[np.ndarray, np.ndarray]:
 
 def _seen(found: list[Errors], name: str) -> float:
     """The factor that would have put 80 % of the errors inside; for a path, without what the shops' own explain."""
-    z = np.concatenate([getattr(one, name) for one in found])
-    factor = np.quantile(np.abs(z), _INSIDE) / _REACH
+    z = np.abs(np.concatenate([getattr(one, name.replace("tail", "week")) for one in found]))
+    factor = np.quantile(z, _INSIDE) / _REACH
+    if name == "own_tail":
+        return max(np.quantile(z, _FAR_INSIDE) / _FAR_REACH / factor, 1.0)
     if name.startswith("path"):
         blur = np.median([getattr(one, name.removeprefix("path_") + "_blur") for one in found])
         factor = np.sqrt(max(factor**2 * (1 + blur) - blur, 0.0))
