@@ -18,6 +18,7 @@ from barberlab.models.covariance import VAGUE_LEVEL, Terms, terms
 from barberlab.models.panel import Panel
 from barberlab.models.population import Population
 from barberlab.models.revenue_likelihood import path_covariance
+from barberlab.models.revenue_opening import Opening, opened
 from barberlab.models.revenue_parameters import Location, Path
 from barberlab.models.revenue_residuals import Scale, liveliness, lively_path, log_revenue, residuals, two_way
 from barberlab.models.revenue_width import Parts, Width
@@ -41,6 +42,7 @@ class Theta:
     location: Location
     network: Path
     common: Path | None
+    opening: Opening
     width: Width
 
     @classmethod
@@ -51,7 +53,9 @@ class Theta:
             blocks.setdefault(name.partition(".")[0], []).append(value)
         common = Path.at(np.array(blocks[COMMON])) if COMMON in blocks else None
         width = Width(*np.exp(blocks["width"])) if "width" in blocks else Width()
-        return cls(Location.at(np.array(blocks["location"])), Path.at(np.array(blocks["network"])), common, width)
+        opening = Opening.at(np.array(blocks["opening"]))
+        location, network = Location.at(np.array(blocks["location"])), Path.at(np.array(blocks["network"]))
+        return cls(location, network, common, opening, width)
 
 
 class Rules:
@@ -106,6 +110,7 @@ class Network:
     """One network's locations as the model sees them. Arrays over all its locations, time forwards.
 
     log (L, T) NaN where unseen, centre (L,) each one's level, new (L,) bool, level_sd of shops' levels,
+    opened (L,) the week in which each opened, -1 where that is no matter any more,
     known (L, T + H, K), lively and path_lively (T + H,) how much livelier a week is than an ordinary one.
     """
 
@@ -114,6 +119,7 @@ class Network:
     centre: np.ndarray
     new: np.ndarray
     level_sd: float
+    opened: np.ndarray
     known: np.ndarray
     lively: np.ndarray
     path_lively: np.ndarray
@@ -122,6 +128,9 @@ class Network:
     def of(cls, panel: Panel, known: np.ndarray, lively: np.ndarray, path_lively: np.ndarray) -> "Network":
         """From the panel of this network alone."""
         log = log_revenue(panel)
+        at = opened(np.isfinite(log))
+        began = np.flatnonzero((at >= 0) & (at < log.shape[1]))
+        log[began, at[began]] = np.nan  # the week of the opening is rarely a whole one
         new = np.isfinite(log).sum(axis=1) < NEW_WEEKS
         centre, _ = two_way(log)
         if new.all():
@@ -131,11 +140,11 @@ class Network:
         centre = np.where(new, middle, centre)
         spread = ((settled - middle) ** 2).sum() + _LEVEL_WORTH * _LEVEL_SD**2
         level_sd = np.sqrt(spread / (len(settled) + _LEVEL_WORTH))
-        return cls(str(panel.network[0]), log, centre, new, level_sd, known, lively, path_lively)
+        return cls(str(panel.network[0]), log, centre, new, level_sd, at, known, lively, path_lively)
 
     def groups(self) -> Iterator[np.ndarray]:
         """Rows that share known columns, being new or not, and having gaps or not; in chunks."""
-        gaps = self.gaps.any(axis=1)
+        gaps = self.gaps.any(axis=1) | (self.opened >= 0)
         keys = [(k.tobytes(), new, gap) for k, new, gap in zip(self.known, self.new, gaps, strict=True)]
         rows: dict[tuple, list[int]] = {}
         for row, key in enumerate(keys):
@@ -161,18 +170,34 @@ class Network:
         seen = np.isfinite(self.log)
         return ~seen & (np.cumsum(seen, axis=1) > 0)
 
-    def shops(self, rows: np.ndarray, horizon: int) -> white.Shops:
-        """The rows' histories in reversed time, gaps as regressors."""
-        y = (self.log[rows] - self.centre[rows, None])[:, ::-1]
+    def shops(self, rows: np.ndarray, horizon: int, p: Location, opening: Opening) -> white.Shops:
+        """The rows' histories in reversed time around the mean opening; gaps and openings as regressors."""
+        weeks = self.log.shape[1]
+        curve = self.curve(rows, horizon, opening)
+        y = (self.log[rows] - self.centre[rows, None] + opening.depth * curve[:, :weeks])[:, ::-1]
         seen, gaps = np.isfinite(y), self.gaps[rows][:, ::-1]
         m = int(gaps.sum(axis=1).max())
-        extra, certain = np.zeros((*y.shape, m)), np.ones((len(rows), m))
+        opens = int((self.opened[rows] >= 0).any())
+        extra, certain = np.zeros((*y.shape, m + opens)), np.ones((len(rows), m + opens))
         shop, week = np.nonzero(gaps)
         place = (np.cumsum(gaps, axis=1) - 1)[shop, week]
         extra[shop, week, place], certain[shop, place] = 1.0, 0.0
+        ahead = np.zeros((len(rows), horizon, m + opens))
+        if opens:
+            extra[:, :, m], ahead[:, :, m] = -curve[:, :weeks][:, ::-1], -curve[:, weeks:]
+            certain[:, m] = (p.scale / opening.spread) ** 2
         length = np.where(seen.any(axis=1), y.shape[1] - np.argmax(seen[:, ::-1], axis=1), 0)
-        ahead = np.zeros((len(rows), horizon, m))
         return white.Shops(np.where(seen, y, 0.0), length, seen.sum(axis=1), extra, ahead, certain)
+
+    def ahead(self, rows: np.ndarray, horizon: int, opening: Opening) -> np.ndarray:
+        """(n, H, 1) level and mean opening over the horizon, float32."""
+        curve = self.curve(rows, horizon, opening)[:, self.log.shape[1] :]
+        return (self.centre[rows, None] - opening.depth * curve)[:, :, None].astype(np.float32)
+
+    def curve(self, rows: np.ndarray, horizon: int, opening: Opening) -> np.ndarray:
+        """(n, T + H) what is left of each row's opening; 0 where it did not open in these weeks."""
+        at = self.opened[rows, None]
+        return np.where(at >= 0, opening.left(np.arange(self.log.shape[1] + horizon) - at), 0.0)
 
 
 @dataclass(frozen=True)
@@ -231,10 +256,11 @@ class Forecaster:
             out = np.empty((len(network.log), self.horizon, draws), np.float32)
             at = np.cumsum([0, *share])
             for i, rules in enumerate(self.rules):
-                level, most = (x[:, None, None].astype(np.float32) for x in (network.centre, network.most))
+                most = network.most[:, None, None].astype(np.float32)
                 for rows, parts in self._one(rules, network, centre, share[i], rng, common and common[i]):
+                    level = network.ahead(rows, self.horizon, rules.theta.opening)
                     out[rows, :, at[i] : at[i + 1]] = np.exp(
-                        np.minimum(level[rows] + rules.theta.width.applied(parts), most[rows])
+                        np.minimum(level + rules.theta.width.applied(parts), most[rows])
                     )
             yield out
 
@@ -247,7 +273,7 @@ class Forecaster:
             shared = np.empty((len(network.log), self.horizon, draws), np.float32)
             own = np.empty_like(shared)
             for rows, parts in self._one(self.typical, network, centre, draws, rng, common):
-                shared[rows] = parts.shared + network.centre[rows, None, None]
+                shared[rows] = parts.shared + network.ahead(rows, self.horizon, self.typical.theta.opening)
                 own[rows] = parts.own
             yield Parts(shared, own)
 
@@ -302,7 +328,8 @@ class Forecaster:
         new_level = (network.level_sd / rules.theta.location.scale) ** 2
         for rows in network.groups():
             level = new_level if network.new[rows[0]] else VAGUE_LEVEL
-            yield _Group(rows, network.shops(rows, self.horizon), network.known[rows[0]], level, network.lively, network.path_lively)
+            shops = network.shops(rows, self.horizon, rules.theta.location, rules.theta.opening)
+            yield _Group(rows, shops, network.known[rows[0]], level, network.lively, network.path_lively)
 
 
 def _root(path: Path, over: Terms) -> np.ndarray:

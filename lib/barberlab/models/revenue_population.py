@@ -24,6 +24,7 @@ from barberlab.models.panel import Panel
 from barberlab.models.population import PUBLIC, Population
 from barberlab.models.posterior import Diagnostics, standardised_laplace, standardised_nuts
 from barberlab.models.revenue_likelihood import location_likelihood, mean_covariance, path_covariance, path_likelihood
+from barberlab.models.revenue_opening import Openings, opened, opening_likelihood, opening_prior, openings
 from barberlab.models.revenue_parameters import Location, Path, Prior, location_prior, path_prior
 from barberlab.models.revenue_paths import Forecaster
 from barberlab.models.revenue_residuals import log_revenue
@@ -127,8 +128,10 @@ def fit(
     backwards = over.livelier(residuals.liveliness(found.left, 0)).reversed()
     own = _block(location_prior(), lambda t: location_likelihood(t, groups, backwards), method, seed, options)
     blocks = {"location": own}
-    over = over.livelier(residuals.lively_path(found, 0))
     typical = Location.at(blocks["location"].mean)
+    began = _openings(panel, found, known, typical, over)
+    blocks["opening"] = _block(opening_prior(), lambda t: opening_likelihood(t, began), method, seed, options)
+    over = over.livelier(residuals.lively_path(found, 0))
     mean_known = np.stack([known[panel.network == network].mean(axis=0) for network in found.networks])
     blur = _Blur(typical, over, found.count, mean_known)
     for name, prior, paths in _levels(found, blur, mean_known, shared, over, blocks):
@@ -179,6 +182,14 @@ def _some(panel: Panel, rng: np.random.Generator) -> Panel:
     share = -(-MOST_JUDGED // len(networks))
     members = [rng.permutation(np.flatnonzero(panel.network == network))[:share] for network in networks]
     return panel.take(np.concatenate(members))
+
+
+def _openings(panel: Panel, found, known: np.ndarray, typical: Location, over: Terms) -> Openings:
+    """Locations that opened in the panel, with some weeks since; their own short gaps bridged."""
+    at = np.concatenate([opened(panel.observed[panel.network == network]) for network in found.networks])
+    rows = np.flatnonzero((at >= 0) & (panel.history >= _LEAST_HISTORY))[:MOST_LOCATIONS]
+    left = np.array([residuals.bridged(found.left[row]) for row in rows]).reshape(len(rows), len(panel.weeks))
+    return openings(left, at[rows], typical, over, known.mean(axis=0))
 
 
 @dataclass(frozen=True)

@@ -196,6 +196,12 @@ def _after_long_gap(seen: np.ndarray) -> int:
     return int(at[gaps[-1] + 1])
 
 
+def bridged(left: np.ndarray) -> np.ndarray:
+    """One location's residuals (T,) with gaps bridged by straight lines."""
+    at = np.flatnonzero(np.isfinite(left))
+    return np.interp(np.arange(len(left)), at, left[at])
+
+
 def _running_median(values: np.ndarray, width: int = 13) -> np.ndarray:
     half = width // 2
     padded = np.pad(values, half, mode="edge")
