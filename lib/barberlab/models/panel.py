@@ -64,6 +64,13 @@ class Panel:
         """(L,) the number of weeks with trade; 0 for a shop that is still to open."""
         return self.observed.sum(axis=1)
 
+    def ahead(self, horizon: int) -> Self:
+        """The panel with known columns exactly `horizon` weeks ahead. Raises BadInput where they do not reach so far."""
+        self.check_horizon(horizon)
+        weeks = len(self.weeks) + horizon
+        known = self.known[:, :weeks] if self.known_names else np.zeros((len(self.location), weeks, 0))
+        return replace(self, known=known)
+
     def until(self, week_number: int, horizon: int) -> Self:
         """The panel as it was after `week_number` weeks, with what was known of the `horizon` weeks that followed.
 

@@ -5,7 +5,7 @@ Divergences: Betancourt (2017), arXiv:1701.02434. Laplace's approximation: Tiern
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import arviz as az
 import numpy as np
@@ -80,7 +80,7 @@ def diagnose(tree: xr.DataTree, method: str = "nuts") -> Diagnostics:
 
 
 def check(found: Diagnostics, names: tuple[str, ...] = (), z: np.ndarray | None = None) -> None:
-    """Raises GateFailed naming every figure that misses its gate; with `z`, the standardised means, runaways too.
+    """Raises GateFailed naming every figure that misses its gate; with `z`, standardised means of log scales, runaways.
 
     A figure that is not a number (a variable that never moved) misses.
     """
@@ -103,15 +103,22 @@ def check(found: Diagnostics, names: tuple[str, ...] = (), z: np.ndarray | None 
         raise GateFailed(f"posterior ({found.method}): " + "; ".join(missed))
 
 
-def standardised_nuts(model: pm.Model, names: tuple[str, ...], seed: int, **options) -> Standardised:
-    """The posterior of a model whose one free variable is z ~ N(0, I), by NUTS and through every gate."""
+def standardised_nuts(
+    model: pm.Model, names: tuple[str, ...], seed: int, scales: tuple[str, ...] | None = None, **options
+) -> Standardised:
+    """The posterior of a model whose one free variable is z ~ N(0, I), by NUTS and through every gate.
+
+    `scales` names those of `names` that are log scales and may not run away; by default all.
+    """
     tree = sample(model, seed, **options)
     z = tree["posterior"]["z"].to_numpy().reshape(-1, len(names))
     found = diagnose(tree)
-    return _gated(z.mean(axis=0), np.cov(z.T).reshape(len(names), len(names)), names, found)
+    return _gated(z.mean(axis=0), np.cov(z.T).reshape(len(names), len(names)), names, scales, found)
 
 
-def standardised_laplace(model: pm.Model, names: tuple[str, ...]) -> Standardised:
+def standardised_laplace(
+    model: pm.Model, names: tuple[str, ...], scales: tuple[str, ...] | None = None
+) -> Standardised:
     """The same by Laplace: mode, and inverse curvature there from central differences of the gradient.
 
     Raises GateFailed where a scale ran away from its prior or where no mode was found.
@@ -124,7 +131,7 @@ def standardised_laplace(model: pm.Model, names: tuple[str, ...]) -> Standardise
     curvature, axes = np.linalg.eigh((bend + bend.T) / 2)
     covariance = (axes / np.maximum(curvature, _FLATTEST)) @ axes.T
     none = Diagnostics("laplace", None, None, None, None, float("nan"))
-    return _gated(found.x, covariance, names, none)
+    return _gated(found.x, covariance, names, scales, none)
 
 
 def ranges(draws: np.ndarray, axis: int = -1) -> dict[str, np.ndarray]:
@@ -135,9 +142,10 @@ def ranges(draws: np.ndarray, axis: int = -1) -> dict[str, np.ndarray]:
     return dict(zip(("low95", "low80", "median", "high80", "high95"), at, strict=True))
 
 
-def _gated(mean: np.ndarray, covariance: np.ndarray, names: tuple[str, ...], found: Diagnostics) -> Standardised:
-    check(found, names, mean)
-    kept = Diagnostics(**{**vars(found), "farthest_sd": float(np.abs(mean).max())})
+def _gated(mean, covariance, names, scales, found: Diagnostics) -> Standardised:
+    at = {name: z for name, z in zip(names, mean, strict=True) if scales is None or name in scales}
+    check(found, tuple(at), np.array(list(at.values())))
+    kept = replace(found, farthest_sd=float(max(abs(z) for z in at.values())))
     return Standardised(mean, covariance, kept)
 
 

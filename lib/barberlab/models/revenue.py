@@ -58,7 +58,7 @@ def forecast(
     foreseen: the draws are of weeks with trade. Raises NotAvailable where a network has under half a year of weeks
     (`too_young` names them beforehand), BadInput where known columns do not reach the horizon.
     """
-    panel.check_horizon(horizon)
+    panel = panel.ahead(horizon)
     for network, weeks in too_young(panel).items():
         raise NotAvailable(f"forecast of network {network!r}", f"{LEAST_WEEKS} weeks of trade, it has {weeks}")
     return _forecast(panel, horizon, population, draws, seed, population_draws)
@@ -69,7 +69,7 @@ def backtest_forecast(panel: Panel, horizon: int, seed: int = 0, draws: int = 40
 
     Networks under half a year are left out; raises NotAvailable where none remains.
     """
-    panel.check_horizon(horizon)
+    panel = panel.ahead(horizon)
     young = too_young(panel)
     rows = np.flatnonzero(~np.isin(panel.network, list(young)))
     if len(rows) == 0:

@@ -16,7 +16,7 @@ from barberlab.models.revenue_parameters import Location, Prior
 
 OPENING = {
     "depth": (0.6, 0.5),  # log points below at the opening: not much more than a half
-    "log_spread": (np.log(0.25), 0.5),
+    "log_spread": (np.log(0.25), 0.8),
     "lasts": (-0.9, 0.8),  # logit between the fewest and the most weeks until a third of it is left: 12
 }
 SETTLED_WEEKS = 104  # after which an opening no longer tells

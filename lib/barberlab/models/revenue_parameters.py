@@ -40,6 +40,7 @@ _PATH = {
     "week": (np.log(0.02), 0.9),
 }
 SCALES = ("slope", "season", "calendar", "pay", "drift", "echo", "noise", "week")
+LOG_SCALES = (*SCALES, "scale", "log_spread")
 MOST_SHARED = 0.95
 
 
@@ -50,6 +51,11 @@ class Prior:
     names: tuple[str, ...]
     mean: np.ndarray
     sd: np.ndarray
+
+    @property
+    def scales(self) -> tuple[str, ...]:
+        """The names of log scales: those that a likelihood without a bound would carry away."""
+        return tuple(name for name in self.names if name in LOG_SCALES)
 
     def theta(self, z: np.ndarray) -> np.ndarray:
         """Hyperparameters from standardised ones, over the last axis."""

@@ -159,7 +159,7 @@ def with_width(population: Population, panel: Panel, horizon: int, seed: int) ->
 
 
 def _errors(panel: Panel, population: Population, origin: int, horizon: int, seed: int) -> list[width.Errors]:
-    past = panel.until(origin, horizon)
+    past = panel.until(origin, horizon).ahead(horizon)
     rows = np.flatnonzero(past.history >= _LEAST_HISTORY)
     if len(rows) == 0:
         return []
@@ -227,9 +227,9 @@ def _levels(found, blur, known, shared, over, blocks):
 def _block(prior: Prior, likelihood: Likelihood, method: str, seed: int, options: dict) -> Fitted:
     model = build(prior, likelihood)
     if method == NUTS:
-        z = standardised_nuts(model, prior.names, seed, **options)
+        z = standardised_nuts(model, prior.names, seed, prior.scales, **options)
     else:
-        z = standardised_laplace(model, prior.names)
+        z = standardised_laplace(model, prior.names, prior.scales)
     return Fitted(prior, prior.theta(z.mean), prior.sd[:, None] * z.covariance * prior.sd, z.diagnostics)
 
 

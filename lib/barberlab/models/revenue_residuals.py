@@ -59,9 +59,9 @@ class Scale:
     @classmethod
     def of(cls, panel: Panel) -> Self:
         """Over all locations of the panel. A column that never varied tells nothing: it becomes 0."""
-        past = panel.known[:, : len(panel.weeks)]
         if not panel.known_names:
             return cls(np.zeros(0), np.ones(0))
+        past = panel.known[:, : len(panel.weeks)]
         sd = past.std(axis=(0, 1))
         return cls(past.mean(axis=(0, 1)), np.where(sd > 0, sd, np.inf))
 
