@@ -85,7 +85,13 @@ def errors(parts: Parts, log: np.ndarray) -> Errors:
     shared, own = parts.shared.mean(axis=0), _average_own(parts.own, shops)
     own_level, own_week = _standardised(error - path, parts.own)
     path_level, path_week = _standardised(path[None], (shared + own)[None])
-    return Errors(own_level, own_week, path_level, path_week, *(o / s for o, s in zip(_variances(own), _variances(shared), strict=True)))
+    return Errors(
+        own_level,
+        own_week,
+        path_level,
+        path_week,
+        *(o / s for o, s in zip(_variances(own), _variances(shared), strict=True)),
+    )
 
 
 def _average_own(own: np.ndarray, shops: np.ndarray) -> np.ndarray:

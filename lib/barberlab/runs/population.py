@@ -14,7 +14,7 @@ from barberlab import files
 from barberlab.data import sample
 from barberlab.errors import BadInput, NotAvailable
 from barberlab.models import revenue_population
-from barberlab.models.panel import WEEK, Panel
+from barberlab.models.panel import DAY, WEEK, Panel
 from barberlab.models.population import SIMULATED, Population
 from barberlab.workspace import Workspace
 
@@ -65,7 +65,7 @@ def fit(
         weekly.append(frame)
     panel = weekly_panel(pd.concat(weekly, ignore_index=True))
     say(f"fitting {len(panel.networks)} networks")
-    as_of = str(panel.weeks[-1] + WEEK - 1)
+    as_of = str(panel.weeks[-1] + WEEK - DAY)
     found = revenue_population.fit(panel, method=method, seed=seed, source=SIMULATED, as_of=as_of).population
     files.make_folder(path(workspace, found.model).parent)
     files.write(path(workspace, found.model), found.text().encode())
