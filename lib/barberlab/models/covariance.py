@@ -41,7 +41,9 @@ class Terms:
 
     def reversed(self) -> "Terms":
         """The same with time running backwards, so that every history that begins late is a leading block."""
-        matrices = {name: np.ascontiguousarray(part[::-1, ::-1]) for name, part in vars(self).items() if name != "origin"}
+        matrices = {
+            name: np.ascontiguousarray(part[::-1, ::-1]) for name, part in vars(self).items() if name != "origin"
+        }
         return Terms(origin=self.origin, **matrices)
 
 

@@ -1,8 +1,8 @@
 """One origin of a back-test: what was forecast there, and how it fared against the weeks that followed.
 
-What is published speaks of every week, because nobody knew when a shop would shut. What is scored are the weeks in which
-the shop traded, in the forecast and in the outcome alike: a shop that is shut says nothing about its trade. A network's
-total is that of the shops which still traded at the origin.
+What is published speaks of every week, because nobody knew when a shop would shut. What is scored are the weeks in
+which the shop traded, in the forecast and in the outcome alike: a shop that is shut says nothing about its trade. A
+network's total is that of the shops which still traded at the origin.
 """
 
 from collections.abc import Iterable, Iterator

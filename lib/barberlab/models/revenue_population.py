@@ -115,7 +115,9 @@ def fit(
     over = terms(panel.weeks[0], len(panel.weeks), 0)
     groups = residuals.histories(found, known, most_locations, rng)
     backwards = over.reversed()
-    blocks = {"location": _block(location_prior(), lambda t: location_likelihood(t, groups, backwards), method, seed, options)}
+    blocks = {
+        "location": _block(location_prior(), lambda t: location_likelihood(t, groups, backwards), method, seed, options)
+    }
     typical = Location.at(blocks["location"].mean)
     mean_known = np.stack([known[panel.network == network].mean(axis=0) for network in found.networks])
     blur = _Blur(typical, over, found.count, mean_known)
