@@ -34,17 +34,11 @@ class Terms:
     apart: np.ndarray
     eye: np.ndarray
 
-    def first(self, n: int) -> "Terms":
-        """The same over the first n weeks only."""
-        matrices = {name: part[:n, :n] for name, part in vars(self).items() if name != "origin"}
-        return Terms(origin=min(self.origin, n), **matrices)
-
     def reversed(self) -> "Terms":
         """The same with time running backwards, so that every history that begins late is a leading block."""
-        matrices = {
-            name: np.ascontiguousarray(part[::-1, ::-1]) for name, part in vars(self).items() if name != "origin"
-        }
-        return Terms(origin=self.origin, **matrices)
+        parts = {name: part for name, part in vars(self).items() if name != "origin"}
+        backwards = {name: np.ascontiguousarray(part[::-1, ::-1]) for name, part in parts.items()}
+        return Terms(origin=self.origin, **backwards)
 
 
 def terms(first_week: np.datetime64, origin: int, horizon: int) -> Terms:

@@ -110,14 +110,13 @@ def fit(
     network's own. Raises GateFailed where a block misses a gate.
     """
     found = residuals.residuals(panel)
-    known = residuals.scaled_known(panel)[:, : len(panel.weeks)]
+    known = residuals.scaled_known(panel, shared)[:, : len(panel.weeks)]
     rng = np.random.default_rng(seed)
     over = terms(panel.weeks[0], len(panel.weeks), 0)
     groups = residuals.histories(found, known, most_locations, rng)
     backwards = over.reversed()
-    blocks = {
-        "location": _block(location_prior(), lambda t: location_likelihood(t, groups, backwards), method, seed, options)
-    }
+    own = _block(location_prior(), lambda t: location_likelihood(t, groups, backwards), method, seed, options)
+    blocks = {"location": own}
     typical = Location.at(blocks["location"].mean)
     mean_known = np.stack([known[panel.network == network].mean(axis=0) for network in found.networks])
     blur = _Blur(typical, over, found.count, mean_known)

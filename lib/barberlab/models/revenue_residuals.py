@@ -5,6 +5,7 @@ chapter 11.
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -42,17 +43,32 @@ def log_revenue(panel: Panel) -> np.ndarray:
     return np.log(np.where(panel.observed, panel.revenue, np.nan))
 
 
-def scaled_known(panel: Panel) -> np.ndarray:
-    """(L, T + H, K) the known columns around their mean, in their sds; both of the history, and frozen there.
+@dataclass(frozen=True)
+class Scale:
+    """Mean and sd (K,) of known columns over a history, frozen there for the horizon."""
 
-    A column that never varied in the history tells nothing and is left out.
-    """
-    past = panel.known[:, : len(panel.weeks)]
-    if not panel.known_names:
-        return panel.known
-    sd = past.std(axis=(0, 1))
-    known = panel.known - past.mean(axis=(0, 1))
-    return known[:, :, sd > 0] / sd[sd > 0]
+    mean: np.ndarray
+    sd: np.ndarray
+
+    @classmethod
+    def of(cls, panel: Panel) -> Self:
+        """Over all locations of the panel. A column that never varied tells nothing: it becomes 0."""
+        past = panel.known[:, : len(panel.weeks)]
+        if not panel.known_names:
+            return cls(np.zeros(0), np.ones(0))
+        sd = past.std(axis=(0, 1))
+        return cls(past.mean(axis=(0, 1)), np.where(sd > 0, sd, np.inf))
+
+    def known(self, panel: Panel) -> np.ndarray:
+        """(L, T + H, K) the panel's known columns around the mean, in sds."""
+        return (panel.known - self.mean) / self.sd
+
+
+def scaled_known(panel: Panel, together: bool) -> np.ndarray:
+    """(L, T + H, K) known columns on one scale, `together` for all networks or for each its own."""
+    if together or not panel.known_names:
+        return Scale.of(panel).known(panel)
+    return np.concatenate([Scale.of(one).known(one) for one in map(panel.of, panel.networks)])
 
 
 def residuals(panel: Panel) -> Residuals:
