@@ -375,18 +375,20 @@ def backtest_revenue(
 
 
 def _say_scores(rows, overall: dict) -> None:
-    table = Table("level", "of", "model", "n", "WAPE", "MASE", "sCRPS", "80 %", "95 %", box=None)
+    table = Table("level", "of", "model", "n", "WAPE", "MASE", "sCRPS", "80 %", "95 %", box=None, pad_edge=False)
+    for column in table.columns:
+        column.no_wrap = True
     for level, scope, model, told in rows:
         figures = (told[k] for k in ("wape", "mase", "scaled_crps", "coverage80", "coverage95"))
-        table.add_row(level, scope, model, f"{told['n']:,}", *(f"{figure:.4f}" for figure in figures))
+        table.add_row(level, scope, model, f"{told['n']:,}", *(f"{figure:.3f}" for figure in figures))
     out.print(table)
     for model, told in overall.items():
         out.print(f"{model}: {told['wall_seconds']:.1f} s, {told['cpu_seconds']:.1f} s of CPU", markup=False)
 
 
 def _say_differences(earlier, differences: list) -> None:
-    table = Table(f"against {earlier.name}", "new - old", "19 in 20", "folds", box=None)
-    for name, told in differences:
+    table = Table(f"against {earlier.name}", "new - old", "19 in 20", "folds", box=None, pad_edge=False)
+    for name, told in (pair for pair in differences if "third" not in pair[0]):
         between = f"{told.low:+.4f} to {told.high:+.4f}" if told.n > 1 else "one fold does not say"
         table.add_row(name, f"{told.mean:+.4f}", between, str(told.n))
     out.print(table)

@@ -51,14 +51,20 @@ def forecast(panel: Panel, horizon: int, seed: int, draws: int) -> Iterator[Netw
     """
     rng = np.random.default_rng(seed)
     weeks = panel.revenue.shape[1]
-    yearly = rng.standard_normal((max(weeks - SEASON, 1), draws))
-    stepwise = rng.standard_normal((max(weeks - 1, 1), horizon, draws))
+    yearly = _mirrored(rng, (max(weeks - SEASON, 1),), draws)
+    stepwise = _mirrored(rng, (max(weeks - 1, 1), horizon), draws)
     usual = _usual_step(panel.revenue)
     for network in panel.networks:
         own = panel.of(network)
         own = own.take(np.flatnonzero(own.history > 0))
         if len(own.location):
             yield NetworkPaths(str(network), own.location, _paths(own.revenue, horizon, yearly, stepwise, usual))
+
+
+def _mirrored(rng: np.random.Generator, shape: tuple[int, ...], draws: int) -> np.ndarray:
+    """(*shape, draws) standard normals, each with its negative, so that the median is the point forecast."""
+    half = rng.standard_normal((*shape, (draws + 1) // 2))
+    return np.concatenate([half, -half], axis=-1)[..., :draws]
 
 
 def _paths(revenue: np.ndarray, horizon: int, yearly, stepwise, usual: float) -> np.ndarray:
