@@ -58,7 +58,5 @@ def probability_no_visit_range(
 def _no_visit(
     post: ChurnPosterior, h: Histories, ahead: float, inside: float, draws: Rhythms
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    return rhythm.no_visit(
-        h.x, h.t_x, h.silence, h.log_gaps, post.shop_of(h), post.standardised(h), draws.arrays, float(ahead), post.first,
-        *tails(inside),
-    )  # fmt: skip
+    client = (h.x, h.t_x, h.silence, h.log_gaps, post.shop_of(h), post.standardised(h))
+    return rhythm.no_visit(*client, draws.arrays, float(ahead), post.first, *tails(inside))

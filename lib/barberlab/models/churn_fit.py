@@ -12,7 +12,7 @@ import numpy as np
 
 from barberlab.errors import NotAvailable
 from barberlab.models.churn_likelihood import REAL, Likelihood, Regularity
-from barberlab.models.churn_mode import MEANS, Peak, Point, climb, mode
+from barberlab.models.churn_mode import MEANS, Peak, climb, mode
 from barberlab.models.churn_posterior import ChurnPosterior, Rhythms
 from barberlab.models.churn_prior import NETWORK, SD, Prior
 from barberlab.models.histories import DAYS_IN, ONE_SHOP, Histories

@@ -68,12 +68,8 @@ class Peak:
             value = self.at(log_sd).log_evidence()
         except np.linalg.LinAlgError:
             return -np.inf
-        return (
-            value
-            - len(self.pull) * float(log_sd.sum())
-            - 0.5 * mean @ precision @ mean
-            + self.prior.log_density_sd(log_sd)
-        )
+        before = self.prior.log_density_sd(log_sd) - 0.5 * mean @ precision @ mean
+        return value - len(self.pull) * float(log_sd.sum()) + before
 
     def best_sd(self) -> np.ndarray:
         """(2,) the log standard deviations of highest evidence."""
@@ -82,13 +78,14 @@ class Peak:
 
     def draw_sd(self, rng: np.random.Generator, draws: int) -> np.ndarray:
         """(draw, 2) log standard deviations from the normal approximation at their best."""
-        step, ones = 0.1, np.eye(2)
-        values = {
-            (i, j): self.log_evidence(self.log_sd + step * np.array([i, j])) for i in (-1, 0, 1) for j in (-1, 0, 1)
-        }
-        curve = np.array([2 * values[0, 0] - values[tuple(e)] - values[tuple(-e)] for e in ones.astype(int)])
-        cross = (values[1, 1] + values[-1, -1] - values[1, -1] - values[-1, 1]) / 4
-        hessian = np.array([[curve[0], -cross], [-cross, curve[1]]]) / step**2
+        step = 0.1
+
+        def at(i: int, j: int) -> float:
+            return self.log_evidence(self.log_sd + step * np.array([i, j]))
+
+        one, two = (2 * at(0, 0) - at(i, j) - at(-i, -j) for i, j in ((1, 0), (0, 1)))
+        both = (at(1, -1) + at(-1, 1) - at(1, 1) - at(-1, -1)) / 4
+        hessian = np.array([[one, both], [both, two]]) / step**2
         widths, axes = np.linalg.eigh(hessian)
         spread = axes / np.sqrt(np.maximum(widths, 1.0))  # not wider than a factor e, where the data say nothing
         return self.log_sd + rng.standard_normal((draws, 2)) @ spread.T

@@ -16,8 +16,8 @@ from barberlab.models.population import Population
 NETWORK = ("log_rate", "logit_dropout", "log_r", "log_kappa", "log_k")
 BETWEEN = ("log_sd_rate", "log_sd_dropout")
 NAMES = NETWORK + BETWEEN
-# Weakly informative: one visit in three days to one in two months, drop-out .02 to .6 a visit, k .6 to 6; shops differ
-# by a half-normal of .3 in log rate and .7 in logit drop-out, given here by mean and standard deviation of its logarithm.
+# Weakly informative: a visit in 4 to 200 days, drop-out .01 to .8 a visit, k .5 to 8 (each 19 in 20); shops differ by
+# a half-normal of .3 in log rate and .7 in logit drop-out, here the mean and standard deviation of its logarithm.
 MEAN = (np.log(1 / 30), -1.5, 0.0, 1.0, 0.7, np.log(0.3) - 0.635, np.log(0.7) - 0.635)
 SD = (1.0, 1.5, 1.0, 1.0, 0.7, 1.11, 1.11)
 COVARIATE_SD = 0.5  # of an effect on log rate or logit drop-out, by standard deviation of the covariate

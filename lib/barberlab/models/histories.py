@@ -93,9 +93,8 @@ def _known_by(visits: pd.DataFrame, cutoff: date | str) -> tuple[pd.DataFrame, n
     for name in visits.columns.intersection(["client_id", "date", "location_id"]).append(_numbers(visits)):
         empty = visits[name].isna().to_numpy()
         if empty.any():
-            raise BadInput(
-                f"visits: {empty.sum()} rows have an empty {name} (first: row {empty.argmax() + 1}). Fill or remove them."
-            )
+            first = f"{empty.sum()} rows have an empty {name} (first: row {empty.argmax() + 1})"
+            raise BadInput(f"visits: {first}. Fill or remove them.")
     try:
         end = np.datetime64(pd.Timestamp(cutoff).date(), "D")
     except ValueError:

@@ -140,7 +140,7 @@ def log_survival(s: float, k: float, y: float, log_b: float) -> float:
 def log_survival_slopes(
     s: float, k: float, y: float, log_b: float, psi_s: float, psi_k: float
 ) -> tuple[float, float, float, float]:
-    """ln I as `log_survival`, and its slopes in s, k and y; psi_s = psi(s + k) - psi(s), psi_k = psi(s + k) - psi(k)."""
+    """ln I as `log_survival`, and its slopes in s, k and y; psi_s is psi(s + k) - psi(s), psi_k with k for s."""
     if y <= 0.0:
         return 0.0, 0.0, 0.0, 0.0
     log_w, w = -math.log1p(y), 1.0 / (1.0 + y)
