@@ -12,8 +12,8 @@ the visits at which the client might have been lost (x + 1; x in the BG variant)
 
     L(history) = (terms of the gaps) B(a, b + n) / B(a, b) (q + I(h)),    P(alive) = I(h) / (q + I(h)).
 
-All compiled code is in this one module: a compiled function is kept on disk until its own file changes, whatever
-becomes of what it calls.
+What follows for a client is in `rhythm_ahead`. A compiled function is kept on disk until its own file changes, whatever
+becomes of what it calls: so that module names the checksum of this one, and a test compares them.
 """
 
 import math
@@ -259,97 +259,3 @@ def log_likelihood(x, t_x, h, log_gaps, log_rate, logit_dropout, log_r, log_kapp
         in_dropout[i] = (by_a - by_b) * kappa * phi * (1.0 - phi)
         in_kappa += kappa * (by_a * phi + by_b * (1.0 - phi) - rises[n, 1])
     return value, in_rate, in_dropout, in_r, in_kappa, in_k, share
-
-
-# What follows for a client, averaged over draws of the parameters and over the members of a mixture
-
-
-@compiled
-def _beta_tables(log_r, log_k, most):
-    """(draw, member, x): -ln B(r + k x, k)."""
-    table = np.empty((*log_k.shape, most + 1))
-    for d in range(log_k.shape[0]):
-        for j in range(log_k.shape[1]):
-            for x in range(most + 1):
-                table[d, j, x] = log_inverse_beta(math.exp(log_r[d]) + math.exp(log_k[d, j]) * x, math.exp(log_k[d, j]))
-    return table
-
-
-@compiled
-def _linear(row, effects):
-    """Sum of a client's covariates times their effects."""
-    total = 0.0
-    for p in range(row.shape[0]):
-        total += row[p] * effects[p]
-    return total
-
-
-@compiled
-def _lost(x, logit_dropout, log_kappa, first):
-    """q, the odds of having been lost at the last visit against having stayed."""
-    n = x + first
-    if n == 0:
-        return 0.0
-    kappa, phi = math.exp(log_kappa), 1.0 / (1.0 + math.exp(-logit_dropout))
-    return kappa * phi / (kappa * (1.0 - phi) + n - 1.0)
-
-
-@compiled
-def _log_gaps_of_member(x, log_gaps, alpha, A, r, k):
-    """Log-likelihood of the gaps that ended, under shape k."""
-    s = r + k * x
-    return (k - 1.0) * log_gaps - x * math.lgamma(k) + math.lgamma(s) - math.lgamma(r) \
-        + r * math.log(alpha / A) - k * x * math.log(A)  # fmt: skip
-
-
-@compiled
-def _quantile(ordered, share):
-    """Of ordered values, by linear interpolation as numpy's default."""
-    place = share * (ordered.shape[0] - 1)
-    low = int(place)
-    high = min(low + 1, ordered.shape[0] - 1)
-    return ordered[low] + (place - low) * (ordered[high] - ordered[low])
-
-
-@compiled
-def no_visit(x, t_x, h, log_gaps, shop, z, rhythms, ahead, first, lower, upper):
-    """P(no visit in the time `ahead`) of each client; with `ahead` infinite, 1 - P(alive).
-
-    x, t_x, h [silence], log_gaps, shop: (client,), z (client, covariate); rhythms: the arrays of `Rhythms`, draw
-    leading. Returns mean and the quantiles `lower` and `upper` over the draws, each (client,). With members j of weight
-    w_j given the history: (q + I(h + ahead)) / (q + I(h)), w_j proportional to its likelihood.
-    """
-    log_rate, logit_dropout, log_r, log_kappa, log_k, log_weight, on_rate, on_dropout = rhythms
-    draws, members = log_k.shape
-    tables = _beta_tables(log_r, log_k, x.max())
-    mean, low, high = np.empty(x.shape[0]), np.empty(x.shape[0]), np.empty(x.shape[0])
-    values, shares, chances = np.empty(draws), np.empty(members), np.empty(members)
-    for i in range(x.shape[0]):
-        for d in range(draws):
-            r = math.exp(log_r[d])
-            rate = math.exp(log_rate[d, shop[i]] + _linear(z[i], on_rate[d]))
-            q = _lost(x[i], logit_dropout[d, shop[i]] + _linear(z[i], on_dropout[d]), log_kappa[d], first)
-            peak = -math.inf
-            for j in range(members):
-                k = math.exp(log_k[d, j])
-                alpha = r / (rate * k)
-                A, s = alpha + t_x[i], r + k * x[i]
-                now = log_survival(s, k, h[i] / A, tables[d, j, x[i]])
-                then = log_survival(s, k, (h[i] + ahead) / A, tables[d, j, x[i]])
-                if q > 0.0:
-                    chances[j] = (q + math.exp(then)) / (q + math.exp(now))
-                else:
-                    chances[j] = math.exp(then - now)
-                if members > 1:
-                    kept = math.log(q + math.exp(now)) if q > 0.0 else now
-                    shares[j] = log_weight[d, j] + kept + _log_gaps_of_member(x[i], log_gaps[i], alpha, A, r, k)
-                    peak = max(peak, shares[j])
-            values[d] = chances[0]
-            if members > 1:
-                shares[:] = np.exp(shares - peak)
-                values[d] = (shares * chances).sum() / shares.sum()
-        mean[i] = values.mean()
-        if draws > 1:
-            values.sort()
-        low[i], high[i] = _quantile(values, lower), _quantile(values, upper)
-    return mean, low, high
