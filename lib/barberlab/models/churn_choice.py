@@ -17,8 +17,9 @@ from scipy.stats import norm
 
 from barberlab.errors import NotAvailable
 from barberlab.models import churn
-from barberlab.models.calibration import AS_IS, Recalibration, brier, recalibration
+from barberlab.models.calibration import FURTHEST, Recalibration, brier, log_odds, recalibration
 from barberlab.models.churn_origin import LEARNERS, RHYTHMS, Origin, Said, look, some_clients, until
+from barberlab.models.histories import Histories
 from barberlab.models.intervals import EIGHT_IN_TEN, tails
 from barberlab.models.population import Population
 from barberlab.models.recency import outcomes
@@ -60,7 +61,8 @@ class Predicted:
     """A network's clients on a day, in the order of `origin.histories`, by the models that were chosen.
 
     said: every candidate's, recalibrated. alive, no_visit with its 80 % range (low, high), visits: (client,).
-    rhythm: the rhythm model behind `alive`; corrections: of each rhythm model.
+    rhythm: the rhythm model behind `alive`; corrections: of each rhythm model; previous: the histories of the origin
+    before and who of them did not come, where there is one.
     """
 
     origin: Origin
@@ -73,6 +75,7 @@ class Predicted:
     low: np.ndarray
     high: np.ndarray
     visits: np.ndarray
+    previous: tuple[Histories, np.ndarray] | None
 
 
 @dataclass(frozen=True)
@@ -104,8 +107,11 @@ def predict(
     ours = said[chosen.churn]
     low, high = (expit(ours.log_odds + norm.ppf(q) * ours.sd) for q in tails(EIGHT_IN_TEN))
     alive = churn.probability_alive(now.posteriors[rhythm], now.histories)
-    visits_ahead = said[chosen.counts].visits
-    return Predicted(now, chosen, said, rhythm, corrections, alive, expit(ours.log_odds), low, high, visits_ahead)
+    previous = (past[-1].origin.histories, past[-1].lost) if past else None
+    return Predicted(
+        now, chosen, said, rhythm, corrections, alive, expit(ours.log_odds), low, high, said[chosen.counts].visits,
+        previous,
+    )  # fmt: skip
 
 
 def choose(trials: Sequence[Trial]) -> Choice:
@@ -162,17 +168,12 @@ def _finished(
     """All candidates at an origin: rhythm models recalibrated on the origins `before`, and the stack."""
     said, corrections = dict(origin.said), {}
     for name in RHYTHMS:
-        corrections[name] = _correction(name, before)
+        corrections[name] = recalibration([(one.origin.said[name].log_odds, one.lost) for one in before])
         said[name] = replace(said[name], **_applied(corrections[name], said[name]))
     if all(name in said for name in LEARNERS):
         rhythms = RHYTHMS if best is None else (best,)
-        said[STACK] = _stack([_mean([said[name] for name in rhythms]), *(said[name] for name in LEARNERS)])
+        said[STACK] = _pool([_pool([said[name] for name in rhythms]), *(said[name] for name in LEARNERS)])
     return said, corrections
-
-
-def _correction(name: str, before: Sequence[_Past]) -> Recalibration:
-    earlier = [(one.origin.said[name].log_odds, one.lost) for one in before]
-    return recalibration(earlier) if earlier else AS_IS
 
 
 def _applied(correction: Recalibration, said: Said) -> dict[str, np.ndarray]:
@@ -180,11 +181,14 @@ def _applied(correction: Recalibration, said: Said) -> dict[str, np.ndarray]:
     return {"log_odds": odds, "sd": sd}
 
 
-def _stack(views: Sequence[Said]) -> Said:
-    """Three views of different kind count alike: weights learned from one origin were worse on the next."""
-    return _mean(views)
+def _pool(views: Sequence[Said]) -> Said:
+    """The views' mean probability; deviations as if the views erred together, as they look at the same few visits.
 
-
-def _mean(views: Sequence[Said]) -> Said:
-    """The mean of log odds; deviations as if the views erred together, as they look at the same few visits."""
-    return Said(np.mean([one.log_odds for one in views], axis=0), np.mean([one.sd for one in views], axis=0))
+    Equal weights, because weights learned on one origin were worse on the next; of probabilities and not of log odds,
+    because one view's "never" would outvote the others' doubt.
+    """
+    p = np.array([expit(one.log_odds) for one in views])
+    slope = p * (1 - p)
+    mean = p.mean(axis=0)
+    sd = np.mean(slope * np.array([one.sd for one in views]), axis=0) / np.maximum(mean * (1 - mean), FURTHEST)
+    return Said(log_odds(mean), sd)
