@@ -11,7 +11,7 @@ import numpy as np
 
 from barberlab.models.rhythm import compiled, log_inverse_beta, log_survival
 
-RHYTHM = ""  # checksum of rhythm.py: when that changes this file does, and is compiled anew
+RHYTHM = "4572c18b12f28588"  # checksum of rhythm.py: when that changes this file does, and is compiled anew
 POINTS = 24  # of the integral over the next visit's time; tests hold it against many more
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(POINTS)
 MOST_VISITS = 2000  # in the time ahead
@@ -201,8 +201,8 @@ def _reach(s, k):
 def _visits(A, h, s, k, log_b, log_kept, ahead, kept, table, step, reach):
     """Expected visits in the time `ahead`, given the parameters: the next visit's time by quadrature, then renewals.
 
-    In w = ln(1 + (y / y0)^c), c = min(k, 1), y0 = A k / (s + 1): even near y = 0, where the density rises like y^(k - 1), and
-    in the long tail of a client hardly known. Divided by exp(log_kept) = q + I(h).
+    In w = ln(1 + (y / y0)^c), c = min(k, 1), y0 = A k / (s + 1): even near y = 0, where the density rises like
+    y^(k - 1), and in the long tail of a client hardly known. Divided by exp(log_kept) = q + I(h).
     """
     log_A, log_end, scale = math.log(A), math.log(h + ahead), math.log(A * k / (s + 1.0))
     log_start = math.log(h) if h > 0.0 else -math.inf
