@@ -11,13 +11,14 @@ import numpy as np
 
 from barberlab.models.rhythm import compiled, log_inverse_beta, log_survival
 
-RHYTHM = ""  # checksum of rhythm.py: when that changes this file does, and is compiled anew
+RHYTHM = "4572c18b12f28588"  # checksum of rhythm.py: when that changes this file does, and is compiled anew
 POINTS = 24  # of the integral over the next visit's time; tests hold it against many more
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(POINTS)
 MOST_VISITS = 2000  # in the time ahead
 LOG_NOTHING = math.log(1e-8)  # a number of visits less likely than this is not looked at
 WORTH_A_TABLE = 8  # clients of equal x; for fewer the table would cost more than it saves
 BLOCK = 4096  # clients at once
+DROP = 14.0  # log units below its peak, a density is nothing
 FOREVER = 40.0  # the logarithm of a time after which nobody is waited for
 
 
@@ -170,30 +171,60 @@ def _looked_up(t, A, table, step, kept):
 
 
 @compiled
-def _visits(A, h, s, k, log_b, log_kept, ahead, kept, table, step):
+def _log_density(v, s, k):
+    """ln of the density of v = ln(y / A), y the gap that ends next, but for -ln B(s, k)."""
+    return k * v - (s + k) * (math.log1p(math.exp(v)) if v < 30.0 else v)
+
+
+@compiled
+def _reach(s, k):
+    """(low, high) of ln(y / A) where that density has fallen by DROP from its peak at k / s."""
+    peak = math.log(k / s)
+    floor = _log_density(peak, s, k) - DROP
+    ends = (-1.0, 1.0)
+    found = np.empty(2)
+    for side in range(2):
+        inner, outer = 0.0, 1.0
+        while _log_density(peak + ends[side] * outer, s, k) > floor and outer < FOREVER:
+            inner, outer = outer, 2.0 * outer
+        for _ in range(20):
+            middle = 0.5 * (inner + outer)
+            if _log_density(peak + ends[side] * middle, s, k) > floor:
+                inner = middle
+            else:
+                outer = middle
+        found[side] = peak + ends[side] * outer
+    return found[0], found[1]
+
+
+@compiled
+def _visits(A, h, s, k, log_b, log_kept, ahead, kept, table, step, reach):
     """Expected visits in the time `ahead`, given the parameters: the next visit's time by quadrature, then renewals.
 
-    In ln y, y the silence that the next visit ends, between the bounds beyond which its density is nothing; divided by
-    exp(log_kept) = q + I(h).
+    In w = ln(1 + (y / y0)^c), c = min(k, 1), y0 = A k / (s + 1): even near y = 0, where the density rises like
+    y^(k - 1), and in the long tail of a client hardly known. Divided by exp(log_kept) = q + I(h).
     """
-    peak, width = math.log(A * k / s), 6.0 / math.sqrt(k * s / (k + s))
-    low, high = peak - width - 16.0 / k, peak + width + 20.0 / s
-    start = math.log(h) if h > 0.0 else -math.inf
-    end = math.log(h + ahead)
-    if start < high and low < end:
-        start, end = max(start, low), min(end, high)
-    total, half, log_A = 0.0, 0.5 * (end - start), math.log(A)
+    log_A, log_end, scale = math.log(A), math.log(h + ahead), math.log(A * k / (s + 1.0))
+    log_start = math.log(h) if h > 0.0 else -math.inf
+    if log_start < log_A + reach[1] and log_A + reach[0] < log_end:
+        log_start, log_end = max(log_start, log_A + reach[0]), min(log_end, log_A + reach[1])
+    c = min(k, 1.0)
+    start, end = math.log1p(math.exp(c * (log_start - scale))), math.log1p(math.exp(c * (log_end - scale)))
+    total, half = 0.0, 0.5 * (end - start)
     for g in range(NODES.shape[0]):
-        v = start + half * (1.0 + NODES[g])
-        y = math.exp(v)
-        density = math.exp(log_b + k * (v - log_A) - (s + k) * math.log1p(y / A) - log_kept)
-        t = h + ahead - y
-        if density < 1e-12 or t <= 0.0:
-            total += half * WEIGHTS[g] * density
+        w = start + half * (1.0 + NODES[g])
+        stretched = math.exp(w) - 1.0
+        v = scale - log_A + math.log(stretched) / c
+        y = A * math.exp(v)
+        weight = half * WEIGHTS[g] * math.exp(log_b + _log_density(v, s, k) - log_kept) * (1.0 + 1.0 / stretched) / c
+        t, more = h + ahead - y, 0.0
+        if weight < 1e-12 or t <= 0.0:
+            more = 0.0
         elif step > 0.0 and (k > 2.0 or t > step * step * (A + y)):
-            total += half * WEIGHTS[g] * density * (1.0 + _looked_up(t, A + y, table, step, kept))
+            more = _looked_up(t, A + y, table, step, kept)
         else:
-            total += half * WEIGHTS[g] * density * (1.0 + _renewals(t, A + y, s + k, k, kept, 1e-9))
+            more = _renewals(t, A + y, s + k, k, kept, 1e-9)
+        total += weight * (1.0 + more)
     return total
 
 
@@ -217,7 +248,7 @@ def _block(block, x, t_x, h, log_gaps, shop, z, rhythm, ahead, first):
     for j in range(members):
         k = math.exp(log_k[j])
         s, log_b = r + k * x, log_inverse_beta(r + k * x, k)
-        angle = 0.0
+        angle, reach = 0.0, _reach(s, k)
         for c in range(block.shape[0]):
             i = block[c]
             alpha = r / (k * math.exp(log_rate[shop[i]] + _linear(z[i], on_rate)))
@@ -233,7 +264,7 @@ def _block(block, x, t_x, h, log_gaps, shop, z, rhythm, ahead, first):
             q, log_i = _lost(x, dropout, log_kappa, first), log_survival(s, k, h[i] / A, log_b)
             log_kept = math.log(q + math.exp(log_i)) if q > 0.0 else log_i
             _kept(kept, x, dropout, log_kappa, first)
-            visits = _visits(A, h[i], s, k, log_b, log_kept, ahead, kept, table, step)
+            visits = _visits(A, h[i], s, k, log_b, log_kept, ahead, kept, table, step, reach)
             share = 1.0
             if members > 1:
                 mine = log_weight[j] + log_kept + _log_gaps_of_member(x, log_gaps[i], alpha, A, r, k)
