@@ -14,7 +14,7 @@ from barberlab.models.churn_origin import LEARNERS, RHYTHMS, some_clients
 from barberlab.models.recency import outcomes
 from visits_made import day, regulars
 
-HORIZON, CUTOFF = 60, day(270)
+HORIZON, CUTOFF = 60, day(200)
 
 
 def trial(n: int, brier_of: dict[str, float], error_of: dict[str, float] | None = None) -> Trial:
@@ -29,8 +29,8 @@ def all_at(value: float, **better: float) -> dict[str, float]:
 
 @pytest.fixture(scope="module")
 def log() -> pd.DataFrame:
-    """400 clients over 330 days, of whom the last 60 are hidden."""
-    return regulars(1, 400, 330)
+    """600 clients over 260 days, the last 60 of which are hidden."""
+    return regulars(1, 600, 260)
 
 
 @pytest.fixture(scope="module")
@@ -126,4 +126,4 @@ def test_a_sample_of_clients_keeps_all_their_visits(log):
     some = some_clients(log, 50, seed=1)
     assert some["client_id"].nunique() == 50
     assert len(some) == log["client_id"].isin(some["client_id"]).sum()
-    assert some_clients(log, 400, seed=1) is log
+    assert some_clients(log, 600, seed=1) is log

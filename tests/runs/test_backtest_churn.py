@@ -1,6 +1,7 @@
 """A back-test of churn on a file: what is written agrees with itself, with the file, and leaves the withheld out."""
 
 import json
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from barberlab import cli
 from barberlab.data.visits import read
 from barberlab.errors import BadInput
 from barberlab.runs import backtest_churn
+from panels import panel
 from visits_made import day, regulars
 
 CUTOFF, HORIZON = day(165), 60
@@ -171,3 +173,19 @@ def test_a_withheld_client_counts_in_the_total_as_everybody_else(file):
     scores = json.loads((file.parent / "out.json").read_text())
     assert result.scores["brier"] == scores["brier"]
     assert len(result.clients) == scores["clients"]
+
+
+@pytest.mark.slow
+def test_the_grocery_log_is_scored_as_well_as_its_peers_allow():
+    """90 days from 2006-12-31, base rate .733.
+
+    lifetimes 0.11.3 in tests/benchmarks/churn_peers.py: Pareto/NBD Brier .0901, logistic .0881, MBG/NBD MAE of visits
+    .4326. What is said must not be over 1.01 of the best Brier score, real k not over .94 of that error, and the
+    calibration error not over .03.
+    """
+    path = panel("grocery") / "visits.parquet"
+    scores = backtest_churn.backtest(read(path), path.name, date(2006, 12, 31), 90).scores
+    assert scores["base_rate"] == pytest.approx(0.733, abs=5e-4)
+    assert scores["brier"] <= 1.01 * 0.0881
+    assert scores["models"]["real k"]["count_mae"] <= 0.94 * 0.4326
+    assert scores["ece"] <= 0.03
