@@ -46,8 +46,9 @@ def rhythms(r, alpha, a, b, k, weights=(1.0,)) -> Rhythms:
 def posterior(*draws: Rhythms, variant: str = "mbg", unit: str = "days") -> ChurnPosterior:
     """A posterior of these draws, the first its centre."""
     many = Rhythms(*(np.concatenate(parts) for parts in zip(*(draw.arrays for draw in draws), strict=True)))
-    none, shop = np.zeros(0), np.zeros((1, 2))
-    return ChurnPosterior(variant, unit, ("all",), (), draws[0], many, shop, shop, np.zeros(2), none, none, 0.0, 0)
+    none, shop, hyper = np.zeros(0), np.zeros((1, 2)), np.zeros((len(draws), 7))
+    about = (variant, unit, ("all",), (), draws[0], many, hyper, shop, shop, np.zeros(2), none, none)
+    return ChurnPosterior(*about, log_likelihood=0.0, evaluations=0)
 
 
 BARBER = {"r": 4.0, "alpha": 25.0, "a": 0.5, "b": 2.5, "k": 4.0}
@@ -245,7 +246,7 @@ def test_a_client_does_not_depend_on_who_else_is_asked_about():
 
 
 def test_a_shop_never_seen_has_the_networks_rhythm_and_is_less_sure():
-    h = network(planted(1), 2000, seed=1)
+    h = network(planted(1, shops=10), 5000, seed=1)
     post, new = fit(h), replace(h, locations=tuple(f"new {name}" for name in h.locations))
     known, unknown = (churn.probability_no_visit_range(post, some, 90) for some in (h, new))
     assert np.median(unknown.high - unknown.low) > 1.5 * np.median(known.high - known.low)
