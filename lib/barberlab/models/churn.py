@@ -95,7 +95,7 @@ def dates(h: Histories, days: np.ndarray) -> np.ndarray:
     """The days (datetime64[D]) so many days from the cut-off, a part of a day counted as one; NaT beyond a century."""
     near = np.abs(days) < CENTURY
     moved = np.datetime64(h.cutoff, "D") + np.ceil(np.where(near, days, 0)).astype("timedelta64[D]")
-    return np.where(near, moved, np.datetime64("NaT"))
+    return np.where(near, moved, np.datetime64("NaT", "D"))
 
 
 def _outlasted(post: ChurnPosterior, h: Histories, since: np.ndarray, shares: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 
 from barberlab.errors import NotAvailable
 from barberlab.models.churn_likelihood import REAL, Likelihood, Regularity
-from barberlab.models.churn_mode import MEANS, Peak, climb, mode
+from barberlab.models.churn_mode import MEANS, Peak, Point, climb, mode
 from barberlab.models.churn_posterior import ChurnPosterior, Rhythms
 from barberlab.models.churn_prior import NETWORK, SD, Prior
 from barberlab.models.histories import DAYS_IN, ONE_SHOP, Histories
@@ -38,7 +38,7 @@ class PooledFit:
 def maximum_likelihood(h: Histories, k: str | float = REAL, variant: str = "mbg") -> PooledFit:
     """The fit without shops, covariates and priors, as published; k "real" or a number."""
     like = Likelihood(_as_one_shop(h), np.zeros((len(h), 0)), Regularity(k), variant)
-    guess = _guess(like, Prior.of(None).per(DAYS_IN[h.unit]))
+    guess = _guess(like, Prior.of(None, pooled_rate(h)))
     found = climb(like, guess, guess, np.zeros((len(guess), len(guess))))
     log_r, log_kappa, given, _, _ = like.split(found[2:])
     shape = float(np.exp(like.regularity.members(given)[0][0]))
@@ -63,20 +63,31 @@ def fit(
     at the first visit. Covariates of `h` are standardised and act on log rate and logit drop-out. Raises NotAvailable
     for fewer than 30 clients or none who came back, BadInput for an unknown k or variant.
     """
+    like, prior, scale = prepared(h, k, variant, population)
+    peak, point = found(like, prior, variant)
+    shared = np.concatenate([point.means, point.shared])
+    centre = rhythms(like, point.shops[None], shared[None], point.means[None])
+    drawn, hyper, mean, sd = _draws(like, peak, np.random.default_rng(seed), draws)
+    about = (variant, h.unit, h.locations, h.covariates, centre, drawn, hyper, mean, sd, np.exp(peak.log_sd), *scale)
+    return ChurnPosterior(*about, point.slopes.value, like.evaluations)
+
+
+def prepared(
+    h: Histories, k: str | float, variant: str, population: Population | None
+) -> tuple[Likelihood, Prior, tuple[np.ndarray, np.ndarray]]:
+    """(likelihood, prior in the histories' unit, mean and standard deviation of the covariates); raises as `fit`."""
     if len(h) < FEWEST or not h.x.any():
         raise NotAvailable("Client churn", f"{FEWEST} clients, and some who came back")
     z_mean, z_sd = h.z.mean(axis=0), h.z.std(axis=0)
     z_sd = np.where(z_sd > 0, z_sd, 1.0)
     like = Likelihood(h, (h.z - z_mean) / z_sd, Regularity(k), variant)
-    prior = Prior.of(population).per(DAYS_IN[h.unit])
-    peak, point = mode(like, prior, _first_guess(like, prior, variant))
-    rng = np.random.default_rng(seed)
-    centre = _rhythms(like, point.shops[None], np.concatenate([point.means, point.shared])[None], point.means[None])
-    drawn, mean, sd = _draws(like, peak, rng, draws)
-    return ChurnPosterior(
-        variant, h.unit, h.locations, h.covariates, centre, drawn, mean, sd, np.exp(peak.log_sd), z_mean, z_sd,
-        point.slopes.value, like.evaluations,
-    )  # fmt: skip
+    prior = Prior.of(population, pooled_rate(h) / DAYS_IN[h.unit]).per(DAYS_IN[h.unit])
+    return like, prior, (z_mean, z_sd)
+
+
+def pooled_rate(h: Histories) -> float:
+    """Visits per unit of time at risk, all clients together; half as much again, for those who were lost on the way."""
+    return float((h.x.sum() + 1) / h.T.sum() * 1.5)
 
 
 def _as_one_shop(h: Histories) -> Histories:
@@ -89,10 +100,15 @@ def _guess(like: Likelihood, prior: Prior) -> np.ndarray:
     end = 2 + like.regularity.free
     guess = np.zeros(2 + like.free)
     guess[:4] = prior.mean[:4]
-    guess[0] = np.log((like.h.x.sum() + 1) / like.h.T.sum() * 1.5)
+    guess[0] = np.log(pooled_rate(like.h))
     if like.regularity.k == REAL:
         guess[end + 1] = prior.mean[4]
     return guess
+
+
+def found(like: Likelihood, prior: Prior, variant: str) -> tuple[Peak, Point]:
+    """The posterior's peak, and the point it stands at."""
+    return mode(like, prior, _first_guess(like, prior, variant))
 
 
 def _first_guess(like: Likelihood, prior: Prior, variant: str) -> np.ndarray:
@@ -109,27 +125,32 @@ def _first_guess(like: Likelihood, prior: Prior, variant: str) -> np.ndarray:
     return guess
 
 
-def _draws(like: Likelihood, peak: Peak, rng: np.random.Generator, n: int) -> tuple[Rhythms, np.ndarray, np.ndarray]:
-    """(draws, mean, standard deviation of the shops), the latter given each draw's shared part and averaged."""
-    shops, shared, unseen, means, spreads = [], [], [], [], []
-    for log_sd in peak.draw_sd(rng, n):
-        arrow = peak.at(log_sd)
+def _draws(
+    like: Likelihood, peak: Peak, rng: np.random.Generator, n: int
+) -> tuple[Rhythms, np.ndarray, np.ndarray, np.ndarray]:
+    """(draws, hyperparameters, mean, standard deviation of the shops), the latter given each draw's shared part."""
+    log_sd, shops, shared, means, spreads = peak.draw_sd(rng, n), [], [], [], []
+    for one in log_sd:
+        arrow = peak.at(one)
         drawn, both = arrow.draw(rng)
         shops.append(drawn)
         shared.append(both)
-        unseen.append(both[:MEANS] + np.exp(log_sd) * rng.standard_normal(MEANS))
         means.append(arrow.shops(both))
         spreads.append(arrow.spread.diagonal(axis1=1, axis2=2))
-    sd = np.sqrt(np.mean(spreads, axis=0) + np.var(means, axis=0))
-    return _rhythms(like, np.stack(shops), np.stack(shared), np.stack(unseen)), np.mean(means, axis=0), sd
+    both, sd = np.stack(shared), np.sqrt(np.mean(spreads, axis=0) + np.var(means, axis=0))
+    unseen = both[:, :MEANS] + np.exp(log_sd) * rng.standard_normal((n, MEANS))
+    drawn = rhythms(like, np.stack(shops), both, unseen)
+    return drawn, hyperparameters(like, both, log_sd), np.mean(means, axis=0), sd
 
 
-def _rhythms(like: Likelihood, shops: np.ndarray, both: np.ndarray, unseen: np.ndarray) -> Rhythms:
+def hyperparameters(like: Likelihood, both: np.ndarray, log_sd: np.ndarray) -> np.ndarray:
+    """(draw, NAMES) from means and shared (draw, ...) and log_sd (draw, 2); NaN for a ln k that is not fitted."""
+    regularity = both[:, 4:5] if like.regularity.k == REAL else np.full((len(both), 1), np.nan)
+    return np.concatenate([both[:, :4], regularity, log_sd], axis=1)
+
+
+def rhythms(like: Likelihood, shops: np.ndarray, both: np.ndarray, unseen: np.ndarray) -> Rhythms:
     """shops (draw, shop, 2), means and shared (draw, ...), an unseen shop (draw, 2), under their names."""
     all_shops = np.concatenate([shops, unseen[:, None]], axis=1)
-    log_r, log_kappa, given, on_rate, on_dropout = like.split(both[:, MEANS:])
-    log_k, log_weight = like.regularity.members(given)
-    return Rhythms(
-        all_shops[..., 0], all_shops[..., 1], log_r, log_kappa, np.ascontiguousarray(log_k), log_weight, on_rate,
-        on_dropout,
-    )  # fmt: skip
+    log_r, log_kappa, given, *effects = like.split(both[:, MEANS:])
+    return Rhythms(all_shops[..., 0], all_shops[..., 1], log_r, log_kappa, *like.regularity.members(given), *effects)

@@ -40,6 +40,7 @@ class Rhythms:
 class ChurnPosterior:
     """The fit of one network: parameters at the centre (one draw) and the draws, with what they stand for.
 
+    hyper (draw, 7): the network's hyperparameters, in the order of `churn_prior.NAMES`; NaN for a ln k not fitted.
     shop_mean, shop_sd (shop, 2): posterior mean and standard deviation of a shop's log rate and logit drop-out;
     sd_between (2,): standard deviation between shops, at the centre; log_likelihood at the centre;
     z_mean, z_sd (covariate,): how covariates are standardised; evaluations: passes over the clients that the fit took.
@@ -51,6 +52,7 @@ class ChurnPosterior:
     covariates: tuple[str, ...]
     centre: Rhythms
     draws: Rhythms
+    hyper: np.ndarray
     shop_mean: np.ndarray
     shop_sd: np.ndarray
     sd_between: np.ndarray

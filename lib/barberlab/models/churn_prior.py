@@ -16,9 +16,10 @@ from barberlab.models.population import Population
 NETWORK = ("log_rate", "logit_dropout", "log_r", "log_kappa", "log_k")
 BETWEEN = ("log_sd_rate", "log_sd_dropout")
 NAMES = NETWORK + BETWEEN
-# Weakly informative: a visit in 4 to 200 days, drop-out .01 to .8 a visit, k .5 to 8 (each 19 in 20); shops differ by
-# a half-normal of .3 in log rate and .7 in logit drop-out, here the mean and standard deviation of its logarithm.
-MEAN = (np.log(1 / 30), -1.5, 0.0, 1.0, 0.7, np.log(0.3) - 0.635, np.log(0.7) - 0.635)
+# Weakly informative: drop-out .01 to .8 a visit, k .5 to 8 (each 19 in 20), the rate within a factor 7 of the pooled
+# one, which takes the place of NaN; shops differ by a half-normal of .3 in log rate and .7 in logit drop-out, here the
+# mean and standard deviation of its logarithm.
+MEAN = (np.nan, -1.5, 0.0, 1.0, 0.7, np.log(0.3) - 0.635, np.log(0.7) - 0.635)
 SD = (1.0, 1.5, 1.0, 1.0, 0.7, 1.11, 1.11)
 COVARIATE_SD = 0.5  # of an effect on log rate or logit drop-out, by standard deviation of the covariate
 WEIGHT_SD = 2.0  # of the log odds of a mixture's members
@@ -32,10 +33,13 @@ class Prior:
     covariance: np.ndarray
 
     @classmethod
-    def of(cls, population: Population | None) -> Self:
-        """From a population file, or the weakly informative one; raises BadInput for a population of another model."""
+    def of(cls, population: Population | None, daily_rate: float) -> Self:
+        """From a population file, or the weakly informative one around this rate of visits.
+
+        Raises BadInput for a population of another model.
+        """
         if population is None:
-            return cls(np.array(MEAN), np.diag(np.square(SD)))
+            return cls(np.array([np.log(daily_rate), *MEAN[1:]]), np.diag(np.square(SD)))
         if population.names != NAMES:
             raise BadInput(
                 f"population {population.model!r} holds {', '.join(population.names)}; "
