@@ -16,7 +16,7 @@ RHYTHM = "4572c18b12f28588"  # checksum of rhythm.py: when that changes this fil
 # For sums of finite numbers, which may be added up in any order, and so several at once.
 reassociated = njit(cache=True, error_model="numpy", nogil=True, fastmath={"reassoc", "contract"})
 
-POINTS = 24  # of the integral over the next visit's time; tests hold it against many more
+POINTS = 16  # of the integral over the next visit's time; tests hold it against many more
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(POINTS)
 MOST_VISITS = 2000  # in the time ahead
 LOG_NOTHING = math.log(1e-8)  # a number of visits less likely than this is not looked at
