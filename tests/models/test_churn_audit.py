@@ -29,14 +29,15 @@ def test_the_sampled_model_has_the_gradient_of_its_density():
 def test_the_fast_fit_agrees_with_sampling():
     """A network of 1,000 clients in ten shops: shops within half a posterior sd, their sds within 15 %.
 
-    And of each client the chance of no visit in 90 days within .01; the sampler passed every gate.
+    Each client's chance of no visit in 90 days is within half the width of its 8-in-10 range; the means of two times
+    forty draws differ by up to a fifth of it by chance. The sampler passed every gate.
     """
     h = network(planted(1, 10), 1000, seed=1)
     fast, sampled = fit(h), audit(h, seed=1)
     assert (np.abs(fast.shop_mean - sampled.shop_mean) < 0.5 * sampled.shop_sd).all()
     np.testing.assert_allclose(fast.shop_sd, sampled.shop_sd, rtol=0.15)
-    one, other = (churn.probability_no_visit_range(post, h, 90).mean for post in (fast, sampled))
-    np.testing.assert_allclose(one, other, atol=0.01)
+    one, other = (churn.probability_no_visit_range(post, h, 90) for post in (fast, sampled))
+    assert (np.abs(one.mean - other.mean) <= 0.5 * (other.high - other.low) + 1e-6).all()
 
 
 def _one(like: np.ndarray, place: tuple[int, ...]) -> np.ndarray:

@@ -59,9 +59,8 @@ class Arrow:
         shops = self.shops(shared)
         return 0.5 * (float((self.pull * shops).sum() + self.pull_shared @ shared) - self.log_det())
 
-    def draw(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """One draw of the shops (shop, e) and of what they share (shared,)."""
-        root = np.linalg.cholesky(self.schur)
-        shared = self.shared_mean + np.linalg.solve(root.T, rng.standard_normal(len(root)))
-        noise = np.linalg.solve(np.swapaxes(self._root, 1, 2), rng.standard_normal((*self.pull.shape, 1)))
+    def draw(self, of_shops: np.ndarray, of_shared: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The draw of the shops (shop, e) and of what they share (shared,) that standard normal ones stand for."""
+        shared = self.shared_mean + np.linalg.solve(np.linalg.cholesky(self.schur).T, of_shared)
+        noise = np.linalg.solve(np.swapaxes(self._root, 1, 2), of_shops[..., None])
         return self.shops(shared) + noise[..., 0], shared

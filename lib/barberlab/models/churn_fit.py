@@ -129,18 +129,25 @@ def _draws(
     like: Likelihood, peak: Peak, rng: np.random.Generator, n: int
 ) -> tuple[Rhythms, np.ndarray, np.ndarray, np.ndarray]:
     """(draws, hyperparameters, mean, standard deviation of the shops), the latter given each draw's shared part."""
-    log_sd, shops, shared, means, spreads = peak.draw_sd(rng, n), [], [], [], []
-    for one in log_sd:
+    of_sd, of_shops, of_shared = (_pairs(rng, n, *shape) for shape in ((MEANS,), peak.pull.shape, (MEANS + like.free,)))
+    log_sd, shops, shared, means, spreads = peak.draw_sd(of_sd), [], [], [], []
+    for one, *normal in zip(log_sd, of_shops, of_shared, strict=True):
         arrow = peak.at(one)
-        drawn, both = arrow.draw(rng)
+        drawn, both = arrow.draw(*normal)
         shops.append(drawn)
         shared.append(both)
         means.append(arrow.shops(both))
         spreads.append(arrow.spread.diagonal(axis1=1, axis2=2))
     both, sd = np.stack(shared), np.sqrt(np.mean(spreads, axis=0) + np.var(means, axis=0))
-    unseen = both[:, :MEANS] + np.exp(log_sd) * rng.standard_normal((n, MEANS))
+    unseen = both[:, :MEANS] + np.exp(log_sd) * _pairs(rng, n, MEANS)
     drawn = rhythms(like, np.stack(shops), both, unseen)
     return drawn, hyperparameters(like, both, log_sd), np.mean(means, axis=0), sd
+
+
+def _pairs(rng: np.random.Generator, n: int, *shape: int) -> np.ndarray:
+    """(n, ...) standard normal draws, the second half the first with its signs turned: their mean is exactly 0."""
+    half = rng.standard_normal((-(-n // 2), *shape))
+    return np.concatenate([half, -half])[:n]
 
 
 def hyperparameters(like: Likelihood, both: np.ndarray, log_sd: np.ndarray) -> np.ndarray:

@@ -76,8 +76,8 @@ class Peak:
         answer = minimize(lambda sd: -self.log_evidence(sd), self.log_sd, method="Nelder-Mead", options={"xatol": 1e-3})
         return answer.x
 
-    def draw_sd(self, rng: np.random.Generator, draws: int) -> np.ndarray:
-        """(draw, 2) log standard deviations from the normal approximation at their best."""
+    def draw_sd(self, normal: np.ndarray) -> np.ndarray:
+        """(draw, 2) log standard deviations from the normal approximation at their best, of standard normal draws."""
         step = 0.1
 
         def at(i: int, j: int) -> float:
@@ -88,7 +88,7 @@ class Peak:
         hessian = np.array([[one, both], [both, two]]) / step**2
         widths, axes = np.linalg.eigh(hessian)
         spread = axes / np.sqrt(np.maximum(widths, 1.0))  # not wider than a factor e, where the data say nothing
-        return self.log_sd + rng.standard_normal((draws, 2)) @ spread.T
+        return self.log_sd + normal @ spread.T
 
     def damped(self, point: np.ndarray, ridge: float) -> Self:
         """The same with a pull back to `point` (shared,), where the peak is none."""

@@ -8,11 +8,15 @@ draws x clients.
 import math
 
 import numpy as np
+from numba import njit
 
 from barberlab.models.rhythm import compiled, log_inverse_beta, log_survival
 
 RHYTHM = "4572c18b12f28588"  # checksum of rhythm.py: when that changes this file does, and is compiled anew
-POINTS = 24  # of the integral over the next visit's time; tests hold it against many more
+# For sums of finite numbers, which may be added up in any order, and so several at once.
+reassociated = njit(cache=True, error_model="numpy", nogil=True, fastmath={"reassoc", "contract"})
+
+POINTS = 16  # of the integral over the next visit's time; tests hold it against many more
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(POINTS)
 MOST_VISITS = 2000  # in the time ahead
 LOG_NOTHING = math.log(1e-8)  # a number of visits less likely than this is not looked at
@@ -155,7 +159,7 @@ def _renewal_table(s, k, top):
     return table, step
 
 
-@compiled
+@reassociated
 def _looked_up(t, A, table, step, kept):
     """`_renewals` by cubic Hermite interpolation."""
     place = math.atan(math.sqrt(t / A)) / step
@@ -208,15 +212,17 @@ def _visits(A, h, s, k, log_b, log_kept, ahead, kept, table, step, reach):
     log_start = math.log(h) if h > 0.0 else -math.inf
     if log_start < log_A + reach[1] and log_A + reach[0] < log_end:
         log_start, log_end = max(log_start, log_A + reach[0]), min(log_end, log_A + reach[1])
-    c = min(k, 1.0)
+    c, base = min(k, 1.0), k / (s + 1.0)
     start, end = math.log1p(math.exp(c * (log_start - scale))), math.log1p(math.exp(c * (log_end - scale)))
     total, half = 0.0, 0.5 * (end - start)
     for g in range(NODES.shape[0]):
         w = start + half * (1.0 + NODES[g])
         stretched = math.exp(w) - 1.0
         v = scale - log_A + math.log(stretched) / c
-        y = A * math.exp(v)
-        weight = half * WEIGHTS[g] * math.exp(log_b + _log_density(v, s, k) - log_kept) * (1.0 + 1.0 / stretched) / c
+        ratio = stretched * base if c == 1.0 else math.exp(v)
+        y = A * ratio
+        density = math.exp(log_b + k * v - (s + k) * math.log1p(ratio) - log_kept)
+        weight = half * WEIGHTS[g] * density * (1.0 + 1.0 / stretched) / c
         t, more = h + ahead - y, 0.0
         if weight < 1e-12 or t <= 0.0:
             more = 0.0
