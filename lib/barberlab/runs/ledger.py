@@ -65,6 +65,11 @@ class Entry:
     spec: str
     content: bytes
 
+    @property
+    def wish(self) -> Wish:
+        """What it was reserved for."""
+        return Wish(self.release, self.budget, self.cap, self.micro_rho, self.spec)
+
     def sum(self, before: str) -> str:
         """The entry's sum, over its own fields and the sum of the one before."""
         fields = asdict(self) | {"content": files.sha256_bytes(self.content), "before": before}
