@@ -362,7 +362,7 @@ def bring_back(
 
     target = into_empty or find(root).root
     with err.status("comparing and copying"):
-        done = backup.restore(target, path, keys, into_empty=into_empty is not None)
+        done = backup.restore(target, path, keys, into_empty=into_empty is not None, now=datetime.now(UTC))
     out.print(f"{target}: {done.files:,} files, {decimal(done.bytes)}, networks {', '.join(done.networks) or 'none'}")
     _say_left_out(done)
 

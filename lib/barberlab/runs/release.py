@@ -114,7 +114,8 @@ def build(workspace: Workspace, period: str, leave_out: bool = False) -> Receipt
     made = _made(workspace, book, period)
     if made is not None:
         return made
-    asked = _roster(workspace, book, month)
+    settings = {network: params.load(workspace, network).benchmark for network in workspace.networks()}
+    asked = _roster([network for network, own in settings.items() if own.opt_in], book, month)
     wish = _wish(spec, month, asked)
     _check_turn(book, spec, wish)
     book.check_room(wish)
@@ -122,7 +123,7 @@ def build(workspace: Workspace, period: str, leave_out: bool = False) -> Receipt
     if left_out and not leave_out:
         why = "; ".join(f"{network}: {reason}" for network, reason in left_out.items())
         raise BadInput(f"release {period} was not made and nothing was spent: {why}. --leave-out goes on without them")
-    pool, noise = _pooled(spec, _units(workspace, shops)), noise_of(spec)
+    pool, noise = _pooled(spec, _units(settings, shops)), noise_of(spec)
     content = book.spend(wish, lambda: _drawn(book, spec, month, pool, noise), lambda made: _put(workspace, made))
     return _receipt(workspace, content, left_out)
 
@@ -217,13 +218,12 @@ def _check_turn(book: Ledger, spec: Spec, wish: Wish) -> None:
             )
 
 
-def _roster(workspace: Workspace, book: Ledger, month: date) -> tuple[str, ...]:
+def _roster(inside: list[str], book: Ledger, month: date) -> tuple[str, ...]:
     """Who is counted: for a whole quarter whoever was in at its first release, so that joining and leaving blur."""
     quarter = {f"{month.year}-{(month.month - 1) // 3 * 3 + ahead:02}" for ahead in (1, 2, 3)}
     for entry in book.entries():
         if entry.release in quarter and json.loads(entry.spec)["roster"]:
             return tuple(json.loads(entry.spec)["roster"])
-    inside = [one for one in workspace.networks() if params.load(workspace, one).benchmark.opt_in]
     if not inside:
         raise BadInput("no network with data has opted in (benchmark.opt_in); nothing was spent")
     return tuple(inside)
@@ -275,11 +275,11 @@ def _one(lab: Lab, kpi: Kpi, month: date, network: str) -> pd.Series:
     return pd.Series(kpi.standard(value.to_numpy(), lab.facts["currency"]), index=value.index)
 
 
-def _units(workspace: Workspace, shops: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+def _units(settings: Mapping[str, params.Benchmark], shops: Mapping[str, np.ndarray]) -> list[np.ndarray]:
     """The shops of each unit of privacy: a network, or all networks of one parent."""
     units: dict[str, list[np.ndarray]] = {}
     for network, rows in shops.items():
-        parent = params.load(workspace, network).benchmark.parent
+        parent = settings[network].parent
         units.setdefault(f"parent {parent}" if parent else f"network {network}", []).append(rows)
     return [np.concatenate(rows) for rows in units.values()]
 
