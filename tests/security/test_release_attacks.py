@@ -49,7 +49,7 @@ def test_two_cells_that_overlap_by_all_but_one_network_tell_it_exactly_on_averag
 def test_two_members_who_put_their_rows_together_recover_the_third_of_a_cell_of_three(rng):
     """Three owners were once enough for a competitive set.
 
-    Of the smallest cell that stays lit, 23 networks, a whole year tells two members .018 in theory: the year's noise and
+    Of the smallest cell that stays lit, 23 networks, a year tells two members .018 in theory: the year's noise and
     21 others hide the one. The bound of .03 leaves room for the simulation's own error.
     """
     assert attacks.colluding(rng, SPEC, 3, trials=100, months=1).thresholds > 0.99
@@ -95,7 +95,7 @@ def test_an_attack_that_works_is_seen_to_work(rng):
 def test_the_worst_pair_of_pools_tells_no_more_than_a_month_is_charged_for():
     """Empirical epsilon, from below (Clopper-Pearson, 95 %), of the worst pair: nothing, and one network at the clip.
 
-    One month costs epsilon 1.04 at delta 1e-6; the bound must lie below it, and above a fifth, or the audit sees nothing.
+    One month costs epsilon 1.04 at delta 1e-6. The bound must lie below it, and above a fifth, or it sees nothing.
     """
     assert 0.2 < empirical_epsilon(20_000) < 1.04
 

@@ -10,6 +10,7 @@ Genetics 4(8), with shadow pools as in Shokri et al. (2017), IEEE S&P.
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 from scipy.stats import rankdata
 
 from barberlab.models.release_simulated import BETWEEN, networks, noise, vectors
@@ -30,6 +31,34 @@ class Found:
 def one_cell(spec: Spec) -> Spec:
     """The same rules with one cell that takes all of a network's weight: the worst case for whoever stands in it."""
     return replace(spec, cells=(Cell("all", "All networks", 1.0, (1, 100_000)),))
+
+
+def all_of_them(spec: Spec, seed: int, trials: int = 800) -> pd.DataFrame:
+    """One row per attack: what it measures, and what it got from thresholds alone and from the release."""
+    rng, r2 = np.random.default_rng(seed), "part of the variance recovered"
+    got = {
+        "a network leaves, cell of 20": (r2, leaving(rng, spec, 20, trials=trials)),
+        "two cells differ by one network": (r2, overlapping(rng, spec, trials=trials)),
+        "two members of a cell of 3 collude": (r2, colluding(rng, spec, 3, trials=trials, months=1)),
+        "the second-largest of 5 against the largest": (r2, dominating(rng, spec)),
+        "the same release asked for 100 times": ("part of the noise left", retrying(rng, spec, 100)),
+        "one member of 20 sends extreme rows": ("spreads that the mean moves", poisoning(rng, spec)),
+        "is this network in a pool of 20?": ("AUC", membership(rng, spec, 20, shadows=1_000, exact_shadows=300)),
+    }
+    rows = {name: {"measured": measured} | vars(found) for name, (measured, found) in got.items()}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("attack")
+
+
+def by_size(spec: Spec, seed: int, counts: tuple[int, ...] = (6, 20, 100), trials: int = 300) -> pd.DataFrame:
+    """One row per number of networks: R^2 of a leaver without drift and with it, and the AUC against an outlier."""
+    rows = {}
+    for count in counts:
+        rng = np.random.default_rng([seed, count])
+        still, moving = (leaving(rng, spec, count, drift, trials) for drift in (0.0, 0.3))
+        seen = membership(rng, spec, count, outlier=True, shadows=1_000, exact_shadows=300)
+        parts = {"leaver": still, "leaver, shops drift": moving, "member (AUC)": seen}
+        rows[count] = {(name, side): value for name, found in parts.items() for side, value in vars(found).items()}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("networks")
 
 
 def leaving(

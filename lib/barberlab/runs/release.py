@@ -89,9 +89,9 @@ def _path(workspace: Workspace, period: str) -> Path:
 # Making, as the operator
 
 
-def rules(workspace: Workspace) -> Spec:
-    """The public rules of this workspace; raises BadInput where their file is missing or of no use."""
-    path = workspace.params / RULES
+def rules(workspace: Workspace | None = None) -> Spec:
+    """The public rules of a workspace, by default this one; raises BadInput where their file is of no use."""
+    path = (workspace or find()).params / RULES
     return Spec.of(params.read_yaml(path), path.name)
 
 
