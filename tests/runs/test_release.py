@@ -304,18 +304,31 @@ def test_a_figure_out_of_range_is_refused_by_its_value(real):
     refused(real, "2025-02", match=r"Chair time used: \d shops are out of range 0.61 to 0.63 \(one has 0\.\d+\)")
 
 
-def test_a_network_with_one_shop_is_refused_or_left_out(real, tmp_path):
+def test_a_network_with_one_shop_is_refused(place, tmp_path):
     found = corner.tables()
     found = {
         name: frame[frame["location_id"] != "la"] if "location_id" in frame else frame for name, frame in found.items()
     }
-    corner.bring(real, tmp_path / "export", found)
-    opt_in(real, "corner")
-    rewrite(real, r"least: \d+", "least: 1")
-    refused(real, "2025-02", match="corner: Revenue per available hour: 0 shops have it in the month; 2 are needed")
-    refused(real, "2025-04", match="corner: Revenue per available hour: 1 shops have it in the month; 2 are needed")
-    done = release.build(real, "2025-02", leave_out=True)
-    assert list(done.left_out) == ["corner"]
+    corner.bring(place, tmp_path / "export", found)
+    opt_in(place, "corner")
+    rewrite(place, r"least: \d+", "least: 1")
+    rewrite(place, "lag_months: 3", "lag_months: 0")
+    refused(place, "2025-04", match="corner: Revenue per available hour: 1 shops have it in the month; 2 are needed")
+
+
+def test_who_cannot_be_counted_is_left_out_only_where_that_is_said(crowd, monkeypatch):
+    real = release._scaled
+
+    def scaled(workspace, spec, month, network):
+        if network == "net_03":
+            raise BadInput("1 shops have it")
+        return real(workspace, spec, month, network)
+
+    monkeypatch.setattr(release, "_scaled", scaled)
+    refused(crowd, match="nothing was spent: net_03: 1 shops have it. --leave-out goes on without them")
+    done = release.build(crowd, "2026-01", leave_out=True)
+    assert done.left_out == {"net_03": "1 shops have it"}
+    assert "net_03" not in done.path.read_text()
 
 
 def test_a_currency_without_a_public_centre_is_refused(real):
