@@ -6,42 +6,50 @@ import numpy as np
 import pandas as pd
 
 from barberlab.models import benchmark, benchmark_ranks
-from barberlab.models.benchmark_evidence import Evidence, moderated, normal
+from barberlab.models.benchmark_evidence import Evidence, moderated, normal, widened
 
 
 @dataclass(frozen=True)
 class Shops:
-    """True scores `theta` of shops in `network`, and estimates `y` with sampling variance `s2`, over (shop)."""
+    """True scores `theta` of shops in `network`, and estimates `y` with variance `s2` on an `exposure`, over (shop)."""
 
     network: np.ndarray
     theta: np.ndarray
     y: np.ndarray
     s2: np.ndarray
+    exposure: np.ndarray
 
     @property
     def names(self) -> tuple[str, ...]:
         """One for each shop."""
         return tuple(f"s{k:05d}" for k in range(len(self.y)))
 
-    def evidence(self, rng: np.random.Generator | None = None, blocks: int = 8) -> Evidence:
-        """With the variances as they are, or, given `rng`, estimated from so many blocks and moderated."""
+    def evidence(self, rng: np.random.Generator | None = None, blocks: int = 8, tails: bool = False) -> Evidence:
+        """With the variances as they are, or, given `rng`, estimated from so many blocks and moderated.
+
+        `tails`: the estimates' own t tails are kept, for which there is no closed form; else variances are widened.
+        """
         if rng is None:
             return normal(self.names, self.y, self.s2)
         free = blocks - 1
-        exposure = 20 / self.s2
-        per_unit = 20 * rng.chisquare(free, len(self.y)) / free
-        variance, freedom = moderated(per_unit, np.full(len(self.y), free))
-        return normal(self.names, self.y, variance / exposure, freedom)
+        own = self.s2 * self.exposure * rng.chisquare(free, len(self.y)) / free
+        variance, freedom = moderated(own, np.full(len(self.y), free))
+        seen = normal(self.names, self.y, variance / self.exposure, freedom)
+        return seen if tails else widened(seen)
 
 
-def simulate(seed: int, shops: int = 10_000, networks: int = 300, tails: float = np.inf) -> Shops:
-    """Shops whose exposure differs a hundredfold: s^2 = 20 / exposure. `tails` are those of the shops' true scores."""
+def simulate(seed: int, shops: int = 10_000, networks: int = 300, tails: float = np.inf, uneven: bool = False) -> Shops:
+    """Shops whose exposure differs a hundredfold: s^2 = 20 / exposure. `tails` are those of the shops' true scores.
+
+    uneven: 20 is only usual; each shop has its own, inverse chi-squared with 10 degrees of freedom.
+    """
     rng = np.random.default_rng(seed)
     network = np.sort(rng.choice(networks, size=shops, p=_sizes(rng, networks)))
     own = rng.standard_normal(shops) if np.isinf(tails) else rng.standard_t(tails, shops)
     theta = 0.1 + rng.normal(0, 0.4, networks)[network] + 0.6 * own
-    s2 = 20 / np.exp(rng.normal(3.4, 1.0, shops)).clip(1, 400)
-    return Shops(network, theta, theta + rng.normal(0, np.sqrt(s2)), s2)
+    exposure = np.exp(rng.normal(3.4, 1.0, shops)).clip(1, 400)
+    s2 = 20 / exposure * (10 / rng.chisquare(10, shops) if uneven else 1)
+    return Shops(network, theta, theta + rng.normal(0, np.sqrt(s2)), s2, exposure)
 
 
 def _sizes(rng: np.random.Generator, networks: int) -> np.ndarray:

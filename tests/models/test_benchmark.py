@@ -7,7 +7,7 @@ from scipy.stats import t as student
 import truescores
 from barberlab.errors import BadInput, NotAvailable
 from barberlab.models import benchmark, benchmark_ranks
-from barberlab.models.benchmark_evidence import binomial, count, moderated, normal
+from barberlab.models.benchmark_evidence import binomial, count, moderated, normal, widened
 from barberlab.models.benchmark_grid import student_cdf
 
 DEATHS = np.array([0, 18, 8, 46, 8, 13, 9, 31, 14, 8, 29, 24])
@@ -171,6 +171,12 @@ def test_variances_that_differ_by_chance_only_become_one():
     variance, freedom = moderated(2 * rng.chisquare(5, 50) / 5, np.full(50, 5))
     assert np.ptp(variance) < 0.8 * variance.mean()
     assert freedom.min() > 20
+
+
+def test_estimated_variances_are_widened_to_those_of_their_t():
+    seen = widened(normal("abc", [0, 1, 2], [1, 1, 4], freedom=[4, 12, np.inf]))
+    assert seen.weight.tolist() == [pytest.approx(student.var(4)), pytest.approx(student.var(12)), 4]
+    assert np.isinf(seen.freedom).all()
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ def test_better_is_higher_or_lower():
 @pytest.mark.parametrize("tails", [np.inf, 4.0], ids=["normal shops", "heavy-tailed shops"])
 def test_rank_intervals_and_segments_hold_as_often_as_they_promise(tails):
     """3,000 shops of 90 networks with variances estimated from eight blocks; the full size is a benchmark."""
-    truth = truescores.simulate(11, shops=3000, networks=90, tails=tails)
+    truth = truescores.simulate(11, shops=3000, networks=90, tails=tails, uneven=True)
     seen = truth.evidence(np.random.default_rng(12))
     kept = truescores.score(truth, benchmark.fit(seen, truth.network), draws=500, seed=1)
     assert kept["coverage"] == pytest.approx(0.95, abs=0.02)

@@ -6,7 +6,7 @@ estimated from few blocks borrow from the other shops (Smyth 2004, Stat. Appl. G
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import digamma, polygamma
@@ -136,6 +136,17 @@ def moderated(variance: np.ndarray, freedom: np.ndarray) -> tuple[np.ndarray, np
     if np.isinf(d0):
         return np.full(variance.shape, usual), np.full(variance.shape, np.inf)
     return (d0 * usual + freedom * variance) / (d0 + freedom), d0 + freedom
+
+
+def widened(found: Evidence) -> Evidence:
+    """The same estimates with variances as of exactly known ones, widened to those of their t: v times nu / (nu - 2).
+
+    Taken as they are, estimated variances make ranks too sure: with 17 degrees of freedom and heavy-tailed shops 95 %
+    intervals held 93 %, and an eighth of the lists was wrong that a twelfth should have been.
+    """
+    freedom = found.freedom
+    more = np.where(np.isinf(freedom), 1.0, freedom / np.where(np.isinf(freedom), 1.0, freedom - 2))
+    return replace(found, weight=found.weight * more, freedom=np.full(len(freedom), np.inf))
 
 
 def _trigamma_inverse(x: float) -> float:
