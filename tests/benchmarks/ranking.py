@@ -4,10 +4,10 @@
     .venv/bin/python tests/benchmarks/ranking.py --heavy 2    and two seeds fitted with a heavy-tailed population
     .venv/bin/python tests/benchmarks/ranking.py --time       CPU seconds of each step, beside a named peer
 
-10,000 shops in 300 networks, exposure differing a hundredfold; 1,000 joint draws. `uneven` shops also differ in how much
-they swing, which is estimated from eight blocks of time. Coverage is that of 95 % rank intervals, `wrong` the share of
-the two P >= .8 lists that does not belong there, `told` what the lists said of themselves. The peer of `--time` is
-scipy.stats.rankdata on the same draws: ranking alone, without a model, an interval or a segment.
+10,000 shops in 300 networks, exposure differing a hundredfold; 1,000 joint draws. `uneven` shops also differ in how
+much they swing, which is estimated from eight blocks of time. Coverage is that of 95 % rank intervals, `wrong` the
+share of the two P >= .8 lists that does not belong there, `told` what the lists said of themselves. The peer of
+`--time` is scipy.stats.rankdata on the same draws: ranking alone, without a model, an interval or a segment.
 """
 
 import argparse

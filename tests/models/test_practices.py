@@ -13,9 +13,8 @@ SPAN = (date(2025, 4, 1), date(2025, 7, 1))
 @pytest.fixture
 def found(lab):
     """The corner network's habits from April to June 2025."""
-    names = ("appointments", "payments", "services", "shifts", "staff_assignments")
     prebooked = lab.metric("prebook_rate", by="shop", grain="total", since=SPAN[0], until=SPAN[1])
-    return practices.of_shops({name: lab[name] for name in names}, prebooked, *SPAN)
+    return practices.of_shops({name: lab[name] for name in practices.TABLES}, prebooked, *SPAN)
 
 
 def test_habits_of_the_corner_network_by_hand(found):

@@ -8,6 +8,7 @@ from datetime import date
 
 import pandas as pd
 
+TABLES = ("appointments", "payments", "shifts", "staff_assignments")
 LABELS = {
     "addon_share": "Visits with an add-on",
     "open_hours": "Hours open a week",
@@ -21,8 +22,8 @@ LABELS = {
 def of_shops(tables: dict[str, pd.DataFrame], prebooked: pd.DataFrame, start: date, end: date) -> pd.DataFrame:
     """Over shops: add-on share, weekly opening hours, price level, pre-booking, lead time, tenure of barbers.
 
-    tables: appointments, payments, services, shifts, staff_assignments of the contract, the first two and the shifts
-    with `local_date`. prebooked: `prebook_rate` by shop over the same days, [start, end).
+    tables: TABLES of the contract, the first three with `local_date`.
+    prebooked: `prebook_rate` by shop over the same days, [start, end).
     """
     visits, payments, shifts = (_between(tables[name], start, end) for name in ("appointments", "payments", "shifts"))
     done = visits[visits["status"] == "completed"]
