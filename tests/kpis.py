@@ -15,7 +15,12 @@ def _framed(frame: pd.DataFrame, **attrs) -> pd.DataFrame:
 def rate(shops: dict[str, list[tuple[int, int]]]) -> pd.DataFrame:
     """shop -> (hits, n) of each month from January 2025."""
     rows = [
-        {"location_id": shop, "period": pd.Timestamp(2025, 1 + k, 1), "numerator": hits, "denominator": n}
+        {
+            "location_id": shop,
+            "period": pd.Timestamp(2025, 1, 1) + pd.DateOffset(months=k),
+            "numerator": hits,
+            "denominator": n,
+        }
         for shop, months in shops.items()
         for k, (hits, n) in enumerate(months)
     ]

@@ -24,7 +24,7 @@ def gap_figure(found: Judged, metric: str, names: Mapping[str, str], what: str =
     points = ranked.unit == "rate"
     margin = prose.points(band).lstrip("+") if points else prose.Rate()(band)
     network = form(metric, found.currency)(float(np.median(ranked.network)))
-    finding = f"{prose.spelled(real).capitalize()} of {prose.plural(len(table), what)} truly {_differ(real)}"
+    finding = f"{prose.spelled(real)} of {prose.plural(len(table), what)} truly {_differ(real)}"
     return figures.ranges(
         table,
         *(what, "mid", "low80", "high80", "low95", "high95", "real"),

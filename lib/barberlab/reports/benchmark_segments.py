@@ -14,6 +14,8 @@ from barberlab.reports.benchmark import MONTHS, MOST_ROWS, Placed
 from barberlab.reports.blocks import Block, NotAvailable, Paragraph, TableBlock
 from barberlab.reports.segments import flips
 
+FEW_CHANCES = 0.01
+
 
 def segment_figure(there: Placed) -> Block:
     """All shops by segment, the uncertain last."""
@@ -65,7 +67,8 @@ def segment_table(there: Placed, before: Placed, names: Mapping[str, str]) -> Bl
     if there.score is not None:
         frame["score"] = _scores(there.score)
         columns.append(tables.Column("score", "Score", str, unit="8 in 10"))
-    columns += [tables.Column(name, name, prose.chance, secondary=True) for name in SEGMENTS]
+    frame["all"] = [_all_chances(row) for _, row in frame[list(SEGMENTS)].iterrows()]
+    columns.append(tables.Column("all", "All chances over 1%", secondary=True))
     columns.append(
         tables.Column("move", f"In {MONTHS} months", right=True, missing="not there before, or too little history")
     )
@@ -83,6 +86,12 @@ def _tag(segment: str, leaning: str, chance: float) -> marks.Mark:
     if segment == UNCERTAIN:
         return marks.together(marks.segment(UNCERTAIN), f"{prose.chance(chance)} {leaning.lower()}")
     return marks.together(marks.segment(segment, SEGMENTS.index(segment) + 1), prose.chance(chance))
+
+
+def _all_chances(row: pd.Series) -> str:
+    """96% high performer, 4% average."""
+    likely = row[row >= FEW_CHANCES].sort_values(ascending=False)
+    return ", ".join(f"{prose.chance(float(p))} {name.lower()}" for name, p in likely.items())
 
 
 def _move(said: int | None) -> marks.Mark | str | None:

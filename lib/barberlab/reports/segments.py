@@ -67,12 +67,7 @@ def stability(frame: pd.DataFrame, *, title: str, subtitle: str, **words: str) -
             note(ax, (0, row + 0.5), name, shift=(-10, 0), ha="right")
             for place, segment in enumerate(months.iloc[row]):
                 _block(ax, segment, (place + 0.04, row + 0.1, 0.92, 0.8))
-        step = 2 if not sheet.phone and (sheet.width - left) / len(months.columns) < 44 else 1
-        for place in range((len(months.columns) - 1) % step, len(months.columns), step):
-            when = months.columns[place]
-            label = prose.short_month(when) + (f" {when.year}" if place == len(months.columns) - 1 else "")
-            at = (place + 1, 0) if place == len(months.columns) - 1 else (place + 0.5, 0)
-            note(ax, at, label, shift=(0, 12), ha="right" if at[0] == place + 1 else "center", color=INK["ink3"])
+        _month_names(ax, list(months.columns), sheet.width - left)
 
     key = tuple(_key(name, name) for name in (*SEGMENTS, UNCERTAIN) if (wide == name).any(axis=None))
     columns = [
@@ -98,6 +93,19 @@ def stability(frame: pd.DataFrame, *, title: str, subtitle: str, **words: str) -
         wide_note=left_out,
         phone_note=f"{left_out} The last six months.".strip() if len(wide.columns) > 6 else left_out,
     )
+
+
+def _month_names(ax: Axes, months: list[pd.Timestamp], width: float) -> None:
+    """The months over their columns, the last one's year where there is room."""
+    cell = width / len(months)
+    step = -(-34 // int(cell)) if cell < 34 else 1
+    for place in range((len(months) - 1) % step, len(months), step):
+        last = place == len(months) - 1
+        label = prose.short_month(months[place])
+        if last and step * cell >= 50:
+            note(ax, (place + 1, 0), f"{label} {months[place].year}", shift=(0, 12), ha="right", color=INK["ink3"])
+        else:
+            note(ax, (place + 0.5, 0), label, shift=(0, 12), ha="center", color=INK["ink3"])
 
 
 def flips(frame: pd.DataFrame) -> float:
