@@ -138,6 +138,8 @@ def imported() -> set[str]:
 
 def test_what_the_package_imports_is_declared_or_comes_with_what_is():
     declared = {canonicalize_name(Requirement(line).name) for line in PROJECT["project"]["dependencies"]}
+    extras = PROJECT["project"]["optional-dependencies"].values()
+    declared |= {canonicalize_name(Requirement(line).name) for lines in extras for line in lines}
     assert imported() - declared <= set(COMES_WITH)
     assert set(COMES_WITH.values()) <= declared
     for name, owner in COMES_WITH.items():

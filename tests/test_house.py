@@ -32,7 +32,7 @@ HOMES = {
     **dict.fromkeys(("pymc", "pytensor", "arviz", "nutpie", "numba"), ("models",)),
     **dict.fromkeys(("matplotlib", "seaborn", "jinja2", "markupsafe", "nbconvert", "bs4"), ("reports",)),
     **dict.fromkeys(("duckdb", "ibis", "pandera", "python_calamine", "holidays"), ("data",)),
-    **dict.fromkeys(("papermill", "nbclient", "dask"), ("runs",)),
+    **dict.fromkeys(("papermill", "nbclient", "dask", "opendp"), ("runs",)),
     **dict.fromkeys(("tornado", "voila", "fastapi"), ("serve",)),
     **dict.fromkeys(("typer", "rich"), ("cli",)),
     "nbformat": ("reports", "runs"),

@@ -81,13 +81,16 @@ def sample(
     Example: barberlab sample            (the export and its truth are kept in data/exports/)
     Example: barberlab sample --level day --locations 10000
     """
+    from barberlab import files
     from barberlab.data import sample as simulator
     from barberlab.data.sample import export
+    from barberlab.runs import release, release_sample
 
     workspace = find(root)
     if tiny:
         made = simulator.tiny()
         export.write(made, workspace.sample)
+        files.write(workspace.sample / release.SAMPLE, release_sample.release(release.rules(workspace)).text().encode())
         out.print(f"{made.name}: {len(made.tables)} tables in {workspace.sample}")
         return
     if level not in ("visit", "day"):
@@ -303,6 +306,48 @@ def prune_old(
     raise SystemExit(any(one.state == "damaged" for one in done))
 
 
+benchmark = typer.Typer(no_args_is_help=True, help="The private benchmark across networks that opted in.")
+app.add_typer(benchmark, name="benchmark")
+
+
+@benchmark.command("release")
+def make_release(
+    period: Annotated[str, typer.Option("--period", help="the month, such as 2026-10")],
+    leave_out: Annotated[
+        bool, typer.Option("--leave-out", help="go on without networks that cannot be counted")
+    ] = False,
+    root: Root = None,
+):
+    """Release a month of the benchmark, once; asked again, the same bytes are published again.
+
+    Example: barberlab benchmark release --period 2026-10
+    """
+    from barberlab.runs import release
+
+    workspace = find(root)
+    with err.status(f"benchmark {period}: reading the networks that opted in"):
+        done = release.build(workspace, period, leave_out)
+    for cell in done.release.spec.cells:
+        state = done.release.cells[cell.name]
+        out.print(f"{cell.label}: {state['state']}{', ' + state['networks'] if 'networks' in state else ''}")
+    for network, why in done.left_out.items():
+        out.print(f"{network}: left out: {why}", markup=False)
+    out.print(f"open {done.path}", markup=False)
+    raise SystemExit(bool(done.left_out))
+
+
+@benchmark.command("budget")
+def show_budget(root: Root = None):
+    """Say how much privacy is spent, by year, and how far each release came; every sum of the ledger is compared.
+
+    Example: barberlab benchmark budget
+    """
+    from barberlab.runs import release
+
+    for line in release.budget(find(root)):
+        out.print(line, markup=False)
+
+
 Keys = Annotated[Path | None, typer.Option("--keys", help="the pseudonym keys, in a tar file of their own")]
 
 
@@ -346,7 +391,7 @@ def bring_back(
 
     target = into_empty or find(root).root
     with err.status("comparing and copying"):
-        done = backup.restore(target, path, keys, into_empty=into_empty is not None)
+        done = backup.restore(target, path, keys, into_empty=into_empty is not None, now=datetime.now(UTC))
     out.print(f"{target}: {done.files:,} files, {decimal(done.bytes)}, networks {', '.join(done.networks) or 'none'}")
     _say_left_out(done)
 

@@ -62,12 +62,23 @@ class Gates(_Closed):
     canaries: tuple[Canary, ...] = Field(strict=False)
 
 
+class Benchmark(_Closed):
+    """Whether the network takes part in the benchmark across networks, and who owns it, where one owner has several.
+
+    parent: networks of the same parent count as one, so that a holding cannot be a crowd by itself.
+    """
+
+    opt_in: bool
+    parent: str = Field(max_length=64)
+
+
 class Params(_Closed):
     """All settings of one network."""
 
     methodology: Methodology
     report: Report
     gates: Gates
+    benchmark: Benchmark
 
 
 def load(workspace: Workspace, network: str | None = None) -> Params:

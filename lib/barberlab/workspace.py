@@ -44,6 +44,11 @@ class Workspace:
         """The only folder that holds `network`'s rows."""
         return self.root / "data" / "networks" / check_network_id(network)
 
+    @property
+    def benchmark(self) -> Path:
+        """The private benchmark: its ledger, and the releases that every member may read."""
+        return self.root / "data" / "benchmark"
+
     def key(self, network: str) -> Path:
         """The pseudonym key of `network`, apart from the rows it protects."""
         return self.root / "data" / "keys" / f"{check_network_id(network)}.key"

@@ -9,13 +9,13 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from barberlab import files
 from barberlab.data.versions import Version
 from barberlab.errors import BadInput, Damaged
-from barberlab.runs import archive, operations, outputs, published
+from barberlab.runs import archive, ledger, operations, outputs, published, release
 from barberlab.runs import manifest as manifests
 from barberlab.runs.archive import Archive
 from barberlab.runs.outputs import RUN_ID, Outputs
@@ -23,7 +23,8 @@ from barberlab.workspace import MARK, Workspace
 
 STATE = "outputs/.schedule/state.json"
 KEYS = "data/keys"
-_PLACES = ("params/", "data/networks/", "outputs/")
+LEDGER = "data/benchmark/ledger.sqlite"
+_PLACES = ("params/", "data/networks/", "data/benchmark/", "outputs/")
 
 
 @dataclass(frozen=True)
@@ -75,11 +76,15 @@ def backup(workspace: Workspace, to: Path, now: datetime, keys: Path | None = No
     return Receipt(to, len(found), size, names, left_out, len(kept))
 
 
-def restore(root: Path, source: Path, keys: Path | None = None, into_empty: bool = False) -> Receipt:
+def restore(
+    root: Path, source: Path, keys: Path | None = None, into_empty: bool = False, now: datetime | None = None
+) -> Receipt:
     """Put a backup into the workspace at `root`, all of it compared with its sums before the first file moves.
 
     into_empty: `root` is a folder that is empty or not there yet, and becomes a workspace. Raises BadInput where `root`
-    holds networks, runs, or settings and keys other than the backup's, and Damaged where the backup is not whole.
+    holds networks, runs, or settings and keys other than the backup's, and Damaged where the backup is not whole. Of
+    two benchmark ledgers the one that goes further is kept, and what may have been released since the backup was made,
+    by `now` (the clock's), counts as spent.
     """
     place = Workspace(root.resolve())
     if into_empty and place.root.is_dir() and any(place.root.iterdir()):
@@ -93,12 +98,16 @@ def restore(root: Path, source: Path, keys: Path | None = None, into_empty: bool
     files.remove_folder(staging)
     try:
         size = _stage(staging, whole)
+        goes_on = _ledger_goes_on(place, staging)
         secrets = dict(secret.items()) if secret else {}
         _move(place, staging, whole)
+        _move_benchmark(place, staging, goes_on)
     finally:
         files.remove_folder(staging)
     for name, content in secrets.items():
         _put_key(place.root / name, content)
+    if not goes_on:
+        release.burn_unknown(place, now or datetime.now(UTC))
     published.index(place)
     facts = whole.facts
     return Receipt(source, len(whole.files), size, tuple(facts["networks"]), facts["left_out"], len(secrets))
@@ -127,6 +136,8 @@ def _all(workspace: Workspace, left_out: dict[str, str]) -> Iterator[_File]:
     state = workspace.root / STATE
     if state.is_file():
         yield _File(STATE, state.read_bytes())
+    yield from (_File(_place(workspace, path), path=path) for path in _plain_files(workspace.benchmark / "releases"))
+    yield from _unless_damaged("benchmark ledger", _ledger(workspace), left_out)
     homes = [outputs.of(workspace, network) for network in outputs.networks(workspace)]
     for home in [*homes, operations.of(workspace)]:
         yield from _unless_damaged(f"runs of {home.network}", _published(workspace, home), left_out)
@@ -175,6 +186,12 @@ def _data(workspace: Workspace, network: str) -> Iterator[_File]:
         yield _File(_place(workspace, folder / name), path=folder / name, sha256=sha256)
 
 
+def _ledger(workspace: Workspace) -> Iterator[_File]:
+    book = release.ledger(workspace)
+    if book.entries():
+        yield _File(LEDGER, book.copy())
+
+
 def _keys(workspace: Workspace) -> Iterator[_File]:
     for path in sorted((workspace.root / KEYS).glob("*.key")):
         yield _File(f"{KEYS}/{path.name}", path.read_bytes())
@@ -206,7 +223,9 @@ def _check_room(place: Workspace, whole: Archive, secret: Archive | None) -> Non
     if MARK.as_posix() not in whole.files and not (place.root / MARK).is_file():
         raise BadInput(f"{whole.path}: holds no {MARK.as_posix()}, without which {place.root} is no workspace")
     for one in filter(None, (whole, secret)):
-        for name in (name for name in one.files if not name.startswith(("data/networks/", "outputs/"))):
+        for name in (
+            name for name in one.files if not name.startswith(("data/networks/", "data/benchmark/", "outputs/"))
+        ):
             path = place.root / name
             if path.is_file() and files.sha256(path) != one.files[name]["sha256"]:
                 raise BadInput(f"{name} differs from the backup's; put it away first, or restore --into-empty FOLDER")
@@ -232,6 +251,28 @@ def _move(place: Workspace, staging: Path, whole: Archive) -> None:
             # What is left of a network without versions or runs: locks and empty folders.
             shutil.rmtree(target, ignore_errors=True)
             files.publish_folder(child, target)
+
+
+def _ledger_goes_on(place: Workspace, staging: Path) -> bool:
+    """Whether the workspace's own ledger holds all of the backup's; raises BadInput where neither holds the other."""
+    own, stored = release.ledger(place).entries(), ledger.from_copy(staging / LEDGER)
+    shorter = min(len(own), len(stored))
+    if own[:shorter] != stored[:shorter]:
+        raise BadInput(
+            f"{LEDGER} and the backup's tell different stories of what was spent; restore --into-empty FOLDER, and ask "
+            "who released from where"
+        )
+    return bool(own) and len(own) >= len(stored)
+
+
+def _move_benchmark(place: Workspace, staging: Path, goes_on: bool) -> None:
+    """Releases that are not there, and the ledger where the workspace's own does not go further."""
+    found = [path for path in _plain_files(staging / "data" / "benchmark") if not (goes_on and path.name in LEDGER)]
+    for path in found:
+        target = place.root / path.relative_to(staging)
+        if path.name in LEDGER or not target.exists():
+            files.make_folder(target.parent)
+            files.write(target, path.read_bytes())
 
 
 def _put_key(path: Path, content: bytes) -> None:
