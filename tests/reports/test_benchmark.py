@@ -105,7 +105,7 @@ def test_every_shop_has_its_chances_and_its_move():
     assert 't-seg1">Elite</span> 90%' in table
     assert 't-na">Uncertain</span> 40% average' in table
     assert "96% developing, 4% average" in table
-    assert table.count("● same") == 2
+    assert table.count("● none") == 2
     assert "rose" in table
     assert "so much of each list is wrong: elite 10% and developing 4%" in table
 
@@ -224,7 +224,3 @@ def test_in_a_quiet_network_segments_hardly_flip(workspace):
     course = benchmark.course({"utilisation": use, "retention_42": back}, targets, months=12)
     assert segments.flips(course.rename(columns={"unit": "shop"})) <= 0.10
     assert set(course["segment"]) <= {*SEGMENTS, UNCERTAIN}
-
-
-def test_while_there_is_no_release_the_pool_is_a_box():
-    assert "Against other networks</b>Not available: needs a benchmark release" in benchmark.without_pool().html

@@ -17,7 +17,7 @@ from barberlab.models.benchmark_ranks import SEGMENTS, UNCERTAIN
 from barberlab.params import Methodology
 from barberlab.periods import Period
 from barberlab.reports import prose
-from barberlab.reports.blocks import Block, FiveLines, Headline, NotAvailable, Paragraph
+from barberlab.reports.blocks import Block, FiveLines, Headline, Paragraph
 from barberlab.reports.measures import LOWER_IS_BETTER, label
 
 METRICS = (
@@ -28,7 +28,6 @@ MONTHS = 6  # what a shop is judged by: long enough to tell, short enough to be 
 STABLE = 12  # months of the stability figure
 DRAWS, FEWER = 2000, 400  # of the page's own period; of each earlier month
 MOST_ROWS = 40
-POOL = "Against other networks"
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,9 +217,3 @@ def _left_out_line(found: Judged, names: Mapping[str, str]) -> tuple[str, str] |
     shops = sorted({names[shop] for shop, _ in out})
     shown = prose.listed(shops[:3]) + (f" and {len(shops) - 3} more" if len(shops) > 3 else "")
     return f"Not compared in all figures: {shown}.", f"Why: {prose.listed(sorted({why for _, why in out}))}."
-
-
-def without_pool(needs: str = "a benchmark release of at least 20 networks that take part") -> NotAvailable:
-    """What stands where the anonymous pool would, while there is no release to stand against."""
-    why = "A network’s own position is then computed here, from its own rows and that file alone"
-    return NotAvailable(POOL, needs, why)

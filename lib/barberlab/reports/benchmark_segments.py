@@ -97,7 +97,7 @@ def _all_chances(row: pd.Series) -> str:
 def _move(said: int | None) -> marks.Mark | str | None:
     if said is None:
         return None
-    return marks.verdict("rose" if said > 0 else "fell", "good" if said > 0 else "bad", said > 0) if said else "● same"
+    return marks.verdict("rose" if said > 0 else "fell", "good" if said > 0 else "bad", said > 0) if said else "● none"
 
 
 def _scores(score: Score) -> list[str]:
