@@ -47,6 +47,14 @@ def tag(text: str, state: str) -> Mark:
     return Mark(Markup('<span class="tag t-{}">{}</span>').format(state, text))
 
 
+def segment(text: str, place: int | None = None) -> Mark:
+    """A segment's name on its own colour, 1 (best) to 5; dashed for None, where no segment is likely enough."""
+    if place is not None and place not in range(1, 6):
+        raise BadInput(f"segment {text!r}: place {place} is none of 1 to 5")
+    ground = "t-na" if place is None else f"t-seg{place}"
+    return Mark(Markup('<span class="tag {}">{}</span>').format(ground, text))
+
+
 def verdict(amount: str, judged: str, rose: bool | None = None, rest: str = "") -> Mark:
     """A change and what to make of it: "good" or "bad" with an arrow the way it `rose`, "chance" with a dot.
 

@@ -1,0 +1,177 @@
+"""Which gaps between shops, and between barbers, are real? What are they worth, and what goes along with them?"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from barberlab.errors import NotAvailable as Lacking
+from barberlab.models import benchmark_kpis, insight, practices
+from barberlab.reports import figures, marks, prose, tables
+from barberlab.reports.benchmark import DRAWS, MONTHS, MOST_ROWS, Judged, recent
+from barberlab.reports.blocks import Block, NotAvailable, Paragraph, TableBlock, slug
+from barberlab.reports.measures import LOWER_IS_BETTER, form, label
+
+
+def gap_figure(found: Judged, metric: str, names: Mapping[str, str], what: str = "shop") -> Block:
+    """Every shop's gap to the network in one KPI, in colour only where it is real (a caterpillar)."""
+    if metric in found.needs:
+        return NotAvailable(label(metric), found.needs[metric])
+    ranked = found.ranked[metric]
+    table = insight.gaps(ranked).reset_index()
+    table[what] = table["unit"].map(names)
+    real, band = int(table["real"].sum()), insight.MARGINS[ranked.unit]
+    points = ranked.unit == "rate"
+    margin = prose.points(band).lstrip("+") if points else prose.Rate()(band)
+    network = form(metric, found.currency)(float(np.median(ranked.network)))
+    finding = f"{prose.spelled(real)} of {prose.plural(len(table), what)} truly {_differ(real)}"
+    return figures.ranges(
+        table,
+        *(what, "mid", "low80", "high80", "low95", "high95", "real"),
+        slug=slug(f"{what}-{metric}"),
+        title=f"{label(metric)}: {finding if real else f'no {what} truly differs'}",
+        subtitle=(
+            f"{label(metric)} against the network’s {network}, {'in points' if points else 'relative'}; the last "
+            f"{MONTHS} months known. Dot: the middle. Thick: 8 in 10. Thin: 19 in 20. "
+            f"Grey band: within {margin}, no practical difference."
+        ),
+        band=band,
+        better="lower" if metric in LOWER_IS_BETTER else "higher",
+        form=prose.Points() if points else prose.Change(),
+        note=(
+            f"In colour where we are at least 90% sure that the gap is larger than the band. Each {what} is compared "
+            "with what the network’s own months would have made of its exposure, and drawn to the network as far as "
+            "chance may have moved it."
+        ),
+    )
+
+
+def _differ(count: int) -> str:
+    return "differs" if count == 1 else "differ"
+
+
+def worth_table(found: Judged, frames: Mapping[str, pd.DataFrame], names: Mapping[str, str]) -> Block:
+    """What the real gaps in money come to in a year: hours, tickets and missed visits."""
+    ticket = found.ranked.get("average_ticket")
+    each = {"revenue_per_available_hour": 1.0, "average_ticket": 1.0}
+    if ticket is not None:
+        each["no_show_rate"] = -float(np.median(ticket.network))
+    rows = []
+    for metric in (name for name in each if name in found.ranked):
+        ranked = found.ranked[metric]
+        real = insight.gaps(ranked)
+        money = insight.worth(ranked, _yearly(frames[metric]), each[metric])
+        both = money.join(real[["real", "p_above", "p_below"]])
+        rows.append(both[both["real"]].reset_index().assign(metric=label(metric)))
+    table = pd.concat(rows) if rows else pd.DataFrame(columns=["mid"])
+    if table.dropna(subset=["mid"]).empty:
+        return Paragraph("No gap in money is real, so there is none to put a price on.")
+    return _priced(table, names, prose.Money(found.currency))
+
+
+def _yearly(frame: pd.DataFrame) -> dict[str, float]:
+    """Each shop's exposure of the last twelve known months, made a year of where there were fewer."""
+    year = recent(frame, 12)
+    grouped = year[year["denominator"] > 0].groupby("location_id")
+    per_month = grouped["denominator"].sum().astype(float) / grouped["period"].nunique()
+    return (12 * per_month).to_dict()
+
+
+def _priced(table: pd.DataFrame, names: Mapping[str, str], money: prose.Money) -> Block:
+    table = table.assign(size=table["mid"].abs()).sort_values("size", ascending=False).head(MOST_ROWS)
+    said = [prose.estimate(row.mid, row.low80, row.high80, money) for row in table.itertuples()]
+    table = table.assign(
+        shop=table["unit"].map(names),
+        worth=[one.value for one in said],
+        range=[one.eight_in_ten.removeprefix("8 in 10: ") for one in said],
+        sure=[prose.chance(min(max(row.p_above, row.p_below), 1.0)) for row in table.itertuples()],
+    )
+    columns = [
+        tables.Column("shop", "Shop"),
+        tables.Column("metric", "Gap in"),
+        tables.Column("worth", "A year", str),
+        tables.Column("range", "8 in 10", str),
+        tables.Column("sure", "Chance it is real", str, secondary=True),
+    ]
+    subtitle = (
+        "The shop’s own gap to the network over a year of its hours, visits or bookings, were nothing else different. "
+        "The lines of one shop overlap and must not be added: an hour’s revenue holds its tickets and missed visits."
+    )
+    return TableBlock("What the real gaps come to in a year", tables.table(table, columns), subtitle=subtitle)
+
+
+def barber_figure(chairs: pd.DataFrame, staff: pd.DataFrame, shops: Mapping[str, str]) -> Block:
+    """Every barber's gap to the network in one KPI, drawn first to the own shop, then to the network.
+
+    chairs: a metric by barber and shop (`by="chair"`), by month.
+    """
+    frame = chairs.dropna(subset=["staff_id"])
+    if frame.empty and not chairs.attrs["needs"]:
+        return NotAvailable("Barbers", "staff_id in table 6, appointments")
+    shown = dict(zip(staff["staff_id"], staff["display_name"], strict=True))
+    unit = frame["staff_id"] + "|" + frame["location_id"]
+    frame = frame.assign(unit=unit)
+    frame.attrs = chairs.attrs
+    called = {
+        unit: f"{shown.get(who, who[:9])}, {shops[where]}"
+        for unit, who, where in zip(frame["unit"], frame["staff_id"], frame["location_id"], strict=True)
+    }
+    try:
+        ranked = benchmark_kpis.ranked(recent(frame), "unit", "location_id", DRAWS)
+    except Lacking as lacking:
+        return NotAvailable(f"Barbers by {label(chairs.attrs['metric']).lower()}", lacking.needs)
+    metric = chairs.attrs["metric"]
+    return gap_figure(Judged({metric: ranked}, {}, chairs.attrs["currency"]), metric, called, "barber")
+
+
+def practice_table(found: Judged, habits: pd.DataFrame, metric: str = "revenue_per_available_hour") -> Block:
+    """What goes along with a KPI's gaps, as association; said to be found only where luck would hardly show as much."""
+    if metric not in found.ranked:
+        return NotAvailable("What better shops do", found.needs.get(metric, "shops to compare"))
+    try:
+        table = insight.associations(found.ranked[metric], habits)
+    except Lacking as lacking:
+        return NotAvailable("What better shops do", lacking.needs)
+    table = table.assign(
+        practice=[practices.LABELS[name] for name in table.index],
+        by=[_typical(name, sd) for name, sd in table["sd"].items()],
+        slope=[_associated(row) for row in table.itertuples()],
+        said=[
+            marks.tag("goes along with it", "known") if row.found else "could be chance" for row in table.itertuples()
+        ],
+    )
+    told = int(table["found"].sum())
+    columns = [
+        tables.Column("practice", "Practice"),
+        tables.Column("by", "A usual difference", str, secondary=True),
+        tables.Column("slope", f"Goes along with, in {label(metric).lower()}", str, unit="8 in 10"),
+        tables.Column("said", "So?"),
+    ]
+    title = (
+        f"{prose.spelled(told).capitalize()} of {len(table)} practices {'goes' if told == 1 else 'go'} along with "
+        f"{label(metric).lower()}"
+        if told
+        else f"No practice stands out by more than luck among {table['units'].iloc[0]} shops"
+    )
+    return TableBlock(title, tables.table(table, columns), subtitle=_ASSOCIATION)
+
+
+_ASSOCIATION = (
+    "Associated with, never causes: whatever else sets these shops apart goes along too. A practice is marked only "
+    "where shops dealt at random would show one as strong in at most 5 of 100 networks."
+)
+
+
+def _associated(row: object) -> str:
+    said = prose.estimate(row.slope, row.low80, row.high80, prose.Change(), "table")
+    return f"{said.value} ({said.eight_in_ten.removeprefix('8 in 10: ')})"
+
+
+def _typical(practice: str, sd: float) -> str:
+    """One sd of a practice over the shops, in its own unit."""
+    if practice in ("addon_share", "prebook_rate"):
+        return prose.points(sd).lstrip("+")
+    if practice == "price_level":
+        return prose.Rate()(sd)
+    unit = {"open_hours": "hours", "lead_days": "days", "tenure_years": "years"}[practice]
+    return f"{prose.Number(1).table(sd)} {unit}"

@@ -1,0 +1,152 @@
+"""Where does the network stand among others? Its own posterior against an anonymous release, the errors of both kept.
+
+The release is the same file for every member; the position is computed here, from it and from the network's own draws.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from barberlab.errors import NotAvailable as Lacking
+from barberlab.models.release import SIMULATED, Release
+from barberlab.reports import marks, prose, tables
+from barberlab.reports.benchmark import Judged
+from barberlab.reports.blocks import Block, NotAvailable, Paragraph, TableBlock
+from barberlab.reports.measures import form
+
+NAME = "Against other networks"
+WHY = "A network’s position is computed here, from its own rows and that file alone"
+_MIDDLE = 50.0
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A release, or what it needs for there to be one."""
+
+    release: Release | None
+    needs: str = ""
+
+
+def asked(reader: Callable[[str], Release], network: str) -> Pool:
+    """What `reader` gives the network, or what it needs."""
+    try:
+        return Pool(reader(network))
+    except Lacking as lacking:
+        return Pool(None, lacking.needs)
+
+
+def position_table(pool: Pool, found: Judged, shops: int) -> Block:
+    """Of each key figure: the network's own value, what part of the pool's shops it is better than, and how sure.
+
+    shops: how many the network has, which says with whom it is compared. What is suppressed stands in its place.
+    """
+    if pool.release is None:
+        return NotAvailable(NAME, pool.needs, WHY)
+    try:
+        cell = pool.release.cell_of(shops)
+    except Lacking as lacking:
+        return NotAvailable(NAME, lacking.needs, WHY)
+    rows = [_row(pool.release, cell.name, found, kpi) for kpi in pool.release.spec.kpis]
+    frame = pd.DataFrame(rows + _suppressed(pool.release, shops))
+    columns = [
+        tables.Column("measure", "Measure"),
+        tables.Column("own", "This network", right=True, missing="not known of this network"),
+        tables.Column("better", "Better than", right=True, missing="not told"),
+        tables.Column("range", "8 in 10", right=True, missing="not told"),
+        tables.Column("track", "0 to 100% of shops", secondary=True),
+        tables.Column("quarters", "A quarter, half, three quarters of shops lie below", secondary=True, right=True),
+    ]
+    where = f"{cell.label}, {pool.release.networks(cell.name)} networks"
+    return TableBlock(_title(frame), tables.table(frame, columns), subtitle=_said(pool.release, where), note=_NOTE)
+
+
+_NOTE = (
+    "Each percentage holds the error of both sides: our own range, and the noise that hides every member. Where few "
+    "networks take part only the quarters are told: 75% or more says no more than that."
+)
+
+
+def _row(release: Release, cell: str, found: Judged, kpi) -> dict[str, object]:
+    """A key figure's line; without own value or a centre for the currency only its name and the reason."""
+    empty = {
+        "measure": kpi.label,
+        "own": None,
+        "better": None,
+        "range": None,
+        "track": "",
+        "quarters": "",
+        "above": None,
+    }
+    own = found.ranked.get(kpi.name)
+    if own is None:
+        return empty
+    printed = form(kpi.name, found.currency)
+    mine = {"own": printed.table(float(np.median(own.network)))}
+    try:
+        place = release.position(kpi.name, own.network, found.currency, cell).iloc[0]
+        cuts = release.cutpoints(kpi.name, found.currency, cell)
+    except Lacking as lacking:
+        return empty | mine | {"better": marks.tag(f"needs {lacking.needs}", "na")}
+    better = place[["percentile", "low80", "high80"]].to_numpy(float)
+    ends = (float(cuts.index.min()), float(cuts.index.max()))
+    if kpi.better == "low":
+        better, ends = (100 - better)[[0, 2, 1]], (100 - ends[1], 100 - ends[0])
+    mid, low, high = better
+    quarters = " · ".join(printed(float(cuts.loc[p, "value"])) for p in (25, 50, 75))
+    track = marks.range_track(
+        mid, (low, high), (low, high), (0, 100), f"better than {mid:.0f}%, 8 in 10: {low:.0f} to {high:.0f}", _MIDDLE
+    )
+    said = {"better": _part(mid, ends), "range": f"{low:.0f}–{high:.0f}%", "track": track, "quarters": quarters}
+    return empty | mine | said | {"above": low > _MIDDLE}
+
+
+def _part(mid: float, ends: tuple[float, float]) -> str:
+    """In whole per cent, within what the release tells."""
+    if mid >= ends[1] - 0.5:
+        return f"{ends[1]:.0f}% or more"
+    return f"{ends[0]:.0f}% or less" if mid <= ends[0] + 0.5 else f"{mid:.0f}%"
+
+
+def _suppressed(release: Release, shops: int) -> list[dict[str, object]]:
+    """The narrower circles of a network of this size that hold too few networks."""
+    dark = {cell.name for cell in release.dark()}
+    why = marks.tag("Suppressed for privacy: too few networks", "na")
+    own = [cell for cell in release.spec.cells_of(shops) if cell.name in dark]
+    return [{"measure": f"Among {cell.label.lower()}", "own": why, "track": "", "quarters": ""} for cell in own]
+
+
+def _title(frame: pd.DataFrame) -> str:
+    known = frame["above"].dropna()
+    above = int(known.astype(bool).sum())
+    if known.empty:
+        return "This network has no figure that the release tells"
+    return f"Likely above the pool’s middle in {prose.spelled(above)} of {prose.plural(len(known), 'figure')}"
+
+
+def _said(release: Release, where: str) -> str:
+    simulated = "Simulated networks, to show how the page reads: no market. " if release.source == SIMULATED else ""
+    newest, oldest = (prose.month(pd.Timestamp(f"{month}-01")) for month in _ends(release))
+    lag = f"; money of {oldest}, a quarter late on purpose" if newest != oldest else ""
+    return f"{simulated}Release of {newest}{lag}. {where}, each counting alike. Own values are those of this page."
+
+
+def _ends(release: Release) -> tuple[str, str]:
+    months = sorted(release.months.values())
+    return months[-1], months[0]
+
+
+def suppressed_said(pool: Pool) -> Paragraph:
+    """What is suppressed and why, in words."""
+    if pool.release is None:
+        return Paragraph("Nothing is compared yet, so nothing is suppressed.")
+    dark = [cell.label.lower() for cell in pool.release.dark()]
+    circles = (
+        f"Suppressed in this release: {prose.listed(dark)}. " if dark else "Nothing is suppressed in this release. "
+    )
+    return Paragraph(
+        f"{circles} A circle with too few networks would tell of each of them, so it says nothing at all, not even how "
+        "many there are. The same file goes to every member, each network counts alike, and every number carries noise "
+        "made once: neither leaving, nor asking again, nor comparing notes with another member tells who is in it."
+    )
