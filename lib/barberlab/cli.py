@@ -371,6 +371,72 @@ def _say_left_out(done) -> None:
     raise SystemExit(bool(done.left_out))
 
 
+backtest = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Score the models on anybody's own data.")
+app.add_typer(backtest, name="backtest")
+
+
+@backtest.command("revenue")
+def backtest_revenue(
+    file: Annotated[Path, typer.Argument(help="Parquet or CSV: network_id, location_id, week, revenue, any x_*")],
+    horizon: Annotated[int, typer.Option("--horizon", help="weeks ahead")] = 26,
+    origins: Annotated[str, typer.Option("--origins", help="a count, or weeks of training data: 91,104,117")] = "3",
+    calendar: Annotated[str, typer.Option("--calendar", help="none, country:US or country:US-CA")] = "none",
+    forecasts: Annotated[Path | None, typer.Option("--forecasts", help="Parquet: quantiles of each week")] = None,
+    scores: Annotated[Path | None, typer.Option("--scores", help="JSON: scores of each origin and of all")] = None,
+    compare: Annotated[Path | None, typer.Option("--compare", help="an earlier --scores file")] = None,
+    draws: Annotated[int, typer.Option("--draws", min=100, help="joint draws")] = 400,
+    seed: Annotated[int, typer.Option("--seed", min=0)] = 1,
+):
+    """Forecast from earlier weeks, and score that against the weeks that followed, with SeasonalNaive beside it.
+
+    Example: barberlab backtest revenue weekly.parquet --horizon 26 --origins 3 --scores new.json --compare old.json
+    """
+    from barberlab.data import weekly
+    from barberlab.models.revenue import backtest_forecast
+    from barberlab.runs import backtest as harness
+    from barberlab.runs import paired
+    from barberlab.runs.origins import origins as numbers
+
+    harness.check_places(forecasts, scores)
+    earlier = paired.Earlier.read(compare, harness.MODEL) if compare else None
+    panel = harness.panel_of(weekly.read(file), file.name, calendar)
+    request = harness.Request(horizon, numbers(origins, len(panel.weeks), horizon), seed, draws)
+    if earlier:
+        earlier.require_common([harness.fingerprint(panel, origin, horizon) for origin in request.origins])
+    with Progress(*_COLUMNS, console=err, transient=True) as bar:
+        task = bar.add_task("", total=None)
+        result = harness.backtest(
+            panel,
+            request,
+            backtest_forecast,
+            lambda done, total, label: bar.update(task, completed=done, total=total, description=label),
+        )
+    harness.keep(result, forecasts, scores)
+    _say_scores(harness.rows(result.scores), result.scores["overall"])
+    if earlier:
+        _say_differences(earlier, earlier.differences(result.scores["folds"], harness.MODEL))
+
+
+def _say_scores(rows, overall: dict) -> None:
+    table = Table("level", "of", "model", "n", "WAPE", "MASE", "sCRPS", "80 %", "95 %", box=None, pad_edge=False)
+    for column in table.columns:
+        column.no_wrap = True
+    for level, scope, model, told in rows:
+        figures = (told[k] for k in ("wape", "mase", "scaled_crps", "coverage80", "coverage95"))
+        table.add_row(level, scope, model, f"{told['n']:,}", *(f"{figure:.3f}" for figure in figures))
+    out.print(table)
+    for model, told in overall.items():
+        out.print(f"{model}: {told['wall_seconds']:.1f} s, {told['cpu_seconds']:.1f} s of CPU", markup=False)
+
+
+def _say_differences(earlier, differences: list) -> None:
+    table = Table(f"against {earlier.name}", "new - old", "19 in 20", "folds", box=None, pad_edge=False)
+    for name, told in (pair for pair in differences if "third" not in pair[0]):
+        between = f"{told.low:+.4f} to {told.high:+.4f}" if told.n > 1 else "one fold does not say"
+        table.add_row(name, f"{told.mean:+.4f}", between, str(told.n))
+    out.print(table)
+
+
 def main() -> None:
     """The entry point: our own errors become one line on stderr and an exit code, never a traceback."""
     try:
