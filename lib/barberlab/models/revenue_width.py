@@ -16,7 +16,6 @@ _PRIOR = dict(zip(WIDTHS, np.log((0.9, 0.85, 1.1, 0.65, 0.85)), strict=True))
 _PRIOR_SD = 0.25  # of a log factor
 _NARROWEST = 0.5
 _TINY = 1e-12
-_TRADED = 0.5  # of a horizon's weeks, at least
 _FAR_INSIDE, _FAR_REACH = 0.95, 1.9600
 _INSIDE, _REACH = 0.8, 1.2816  # the share of standard normal errors within so many sds
 _ERROR = 0.8  # variance of a log scale estimated from one error, by its 80 % point
@@ -100,15 +99,14 @@ def _variances(draws: np.ndarray) -> tuple[float, float]:
 
 
 def _standardised(error: np.ndarray, draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(errors of the horizon's mean, of its weeks around it) in sds of the draws, where half the horizon was traded."""
-    half = np.isfinite(error).mean(axis=1) >= _TRADED
-    error, draws = error[half], draws[half]
+    """(errors of the horizon's mean (n,), of its weeks around it) in sds of the draws."""
     seen = np.isfinite(error)
     weight = seen / np.maximum(seen.sum(axis=1, keepdims=True), 1)
     mean = (np.nan_to_num(error) * weight).sum(axis=1)
     drawn = (draws * weight[:, :, None]).sum(axis=1)
-    week = (error - mean[:, None]) / (draws - drawn[:, None]).std(axis=2)
-    return mean / drawn.std(axis=1), week[seen]
+    any_, several = seen.any(axis=1), seen & (seen.sum(axis=1, keepdims=True) > 1)
+    week = (error - mean[:, None])[several] / (draws - drawn[:, None]).std(axis=2)[several]
+    return mean[any_] / drawn[any_].std(axis=1), week
 
 
 def fitted(found: list[Errors]) -> tuple[np.ndarray, np.ndarray]:

@@ -9,13 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from barberlab.runs.inside import keep, keep_posterior, keep_result, report_gate
+from barberlab.runs.population import population
 
 if TYPE_CHECKING:
     from barberlab.runs.published import Reports
     from barberlab.scope import Scope
     from barberlab.workspace import Workspace
 
-__all__ = ["keep", "keep_posterior", "keep_result", "latest", "report_gate"]
+__all__ = ["keep", "keep_posterior", "keep_result", "latest", "population", "report_gate"]
 
 
 def latest(scope: Scope, workspace: Workspace | None = None) -> Reports:
