@@ -11,7 +11,7 @@ import time
 import numpy as np
 
 from barberlab.models import revenue
-from barberlab.models.panel import Panel
+from barberlab.models.panel import WEEK, Panel
 
 WEEKS, HORIZON, DRAWS, PER_NETWORK = 156, 26, 400, 40
 QUANTILES = (0.025, 0.1, 0.5, 0.9, 0.975)
@@ -48,7 +48,7 @@ def quantiles(paths: np.ndarray) -> np.ndarray:
 def chain(locations: int, seed: int) -> Panel:
     """Shops with levels, trends, seasons, drift and noise; three in ten start late, one in twenty has a gap."""
     rng = np.random.default_rng(seed)
-    weeks = np.datetime64("2022-01-03") + 7 * np.arange(WEEKS)
+    weeks = np.datetime64("2022-01-03") + WEEK * np.arange(WEEKS)
     network = np.sort(np.arange(locations) // PER_NETWORK)
     year = np.arange(WEEKS) / 52.18
     shared = 0.05 * np.cumsum(rng.normal(0, 0.1, (network.max() + 1, WEEKS)), axis=1) + 0.03 * year

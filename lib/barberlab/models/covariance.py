@@ -93,10 +93,10 @@ def _pay_days(first_week: np.datetime64, n: int) -> np.ndarray:
 
     Weeks are placed by their Thursday, as ISO 8601 does.
     """
-    thursday = first_week.astype("datetime64[D]") + 7 * np.arange(n) + 3
+    thursday = first_week.astype("datetime64[D]") + (7 * np.arange(n) + 3).astype("timedelta64[D]")
     month = thursday.astype("datetime64[M]")
-    length = ((month + 1).astype("datetime64[D]") - month.astype("datetime64[D]")).astype(float)
-    angle = 2 * np.pi * (thursday - month.astype("datetime64[D]")).astype(float) / length
+    begins, ends = (m.astype("datetime64[D]") for m in (month, month + np.timedelta64(1, "M")))
+    angle = 2 * np.pi * (thursday - begins).astype(float) / (ends - begins).astype(float)
     fortnight = np.where((thursday.astype(int) // 7) % 2 == 0, 1.0, -1.0)
     columns = np.stack([np.cos(angle), np.sin(angle), np.cos(2 * angle), np.sin(2 * angle), fortnight], axis=1)
     return columns * np.sqrt([0.3, 0.3, 0.15, 0.15, 0.25])

@@ -11,7 +11,7 @@ import numpy as np
 
 from barberlab.errors import BadInput
 
-WEEK = np.timedelta64(7, "D")
+WEEK, DAY = np.timedelta64(7, "D"), np.timedelta64(1, "D")
 _MONDAY = np.datetime64("1970-01-05")
 
 

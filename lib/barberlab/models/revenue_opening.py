@@ -120,5 +120,7 @@ def opening_likelihood(theta: np.ndarray, found: Openings) -> tuple[float, np.nd
     by_weeks = -0.5 * s2 * da / (1 + s2 * a) - 0.5 * dr2
     by_weeks += 0.5 * s2 * (2 * b * db / (1 + s2 * a) - s2 * b**2 * da / (1 + s2 * a) ** 2)
     # by_weeks is in log weeks so far
-    by_lasts = (p.weeks - FEWEST_WEEKS) * (MOST_WEEKS - p.weeks) / (MOST_WEEKS - FEWEST_WEEKS) / p.weeks * by_weeks.sum()
+    by_lasts = (
+        (p.weeks - FEWEST_WEEKS) * (MOST_WEEKS - p.weeks) / (MOST_WEEKS - FEWEST_WEEKS) / p.weeks * by_weeks.sum()
+    )
     return value.sum(), np.array([by_depth.sum(), by_spread.sum(), by_lasts])

@@ -89,10 +89,17 @@ class Rules:
             self._whiteners[key] = white.whitener(self.theta.location, over, known, level)
         return self._whiteners[key]
 
+    def forget(self) -> None:
+        """Drops the factors made so far: those of one network seldom serve another."""
+        self._whiteners.clear()
+        self._roots.clear()
+
     def basis(self, known: np.ndarray, lively: np.ndarray) -> np.ndarray:
         """(T, D) the path over the history, in reversed time, as a map of the state."""
         n = self.over.origin
-        return np.hstack([part for root, sd in self.roots(lively) for part in (root[:n, :n][::-1], sd * known[:n][::-1])])
+        return np.hstack(
+            [part for root, sd in self.roots(lively) for part in (root[:n, :n][::-1], sd * known[:n][::-1])]
+        )
 
     def basis_ahead(self, known: np.ndarray, lively: np.ndarray) -> np.ndarray:
         """(H, D) the same over the horizon, as far as the history's state goes."""
@@ -241,7 +248,9 @@ class Forecaster:
         for group in self._groups(network, self.typical):
             whitener = self.typical.whitener(group.known, group.level, group.lively)
             centre = start[group.rows[0]][::-1]
-            far[group.rows] = white.far_weeks(self.typical.theta.location, group.shops, whitener, centre, _ACCIDENT)[:, ::-1]
+            far[group.rows] = white.far_weeks(self.typical.theta.location, group.shops, whitener, centre, _ACCIDENT)[
+                :, ::-1
+            ]
         far[:, -_LATEST:] = False
         network = replace(network, log=np.where(far, np.nan, network.log))
         return network, start
@@ -263,6 +272,7 @@ class Forecaster:
                         np.minimum(level + rules.theta.width.applied(parts), most[rows])
                     )
             yield out
+            self._forget()
 
     def parts(self, panels: list[Panel], draws: int) -> Iterator[Parts]:
         """Log draws of each network at the population's mean, before any width: shared and own apart."""
@@ -276,8 +286,16 @@ class Forecaster:
                 shared[rows] = parts.shared + network.ahead(rows, self.horizon, self.typical.theta.opening)
                 own[rows] = parts.own
             yield Parts(shared, own)
+            self._forget()
 
-    def _common(self, panels: list[Panel], share: list[int], all_rules: list[Rules]) -> list[tuple[np.ndarray, np.ndarray]]:
+    def _forget(self) -> None:
+        if self.together is None:
+            for rules in (self.typical, *self.rules):
+                rules.forget()
+
+    def _common(
+        self, panels: list[Panel], share: list[int], all_rules: list[Rules]
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
         """For each theta, draws of the common path's state (D / 2, count) and of what only the horizon brings."""
         rng = seed_of(self.seed, "")
         size = self.over.origin + panels[0].known.shape[2]
@@ -321,7 +339,10 @@ class Forecaster:
     def _locations(self, rules, groups, found, state, fresh, rng) -> Iterator[tuple[np.ndarray, Parts]]:
         for group, said in zip(groups, found, strict=True):
             whitener = rules.whitener(group.known, group.level, group.lively)
-            shared = rules.basis(group.known, group.path_lively) @ state, rules.basis_ahead(group.known, group.path_lively) @ state + fresh
+            shared = (
+                rules.basis(group.known, group.path_lively) @ state,
+                rules.basis_ahead(group.known, group.path_lively) @ state + fresh,
+            )
             yield group.rows, white.paths(rules.theta.location, group.shops, whitener, said, shared, rng)
 
     def _groups(self, network: Network, rules: Rules) -> Iterator[_Group]:

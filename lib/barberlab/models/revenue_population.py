@@ -20,7 +20,7 @@ from scipy.linalg import block_diag
 from barberlab.models import revenue_residuals as residuals
 from barberlab.models import revenue_width as width
 from barberlab.models.covariance import Terms, terms
-from barberlab.models.panel import Panel
+from barberlab.models.panel import DAY, WEEK, Panel
 from barberlab.models.population import PUBLIC, Population
 from barberlab.models.posterior import Diagnostics, standardised_laplace, standardised_nuts
 from barberlab.models.revenue_likelihood import location_likelihood, mean_covariance, path_covariance, path_likelihood
@@ -136,7 +136,7 @@ def fit(
     blur = _Blur(typical, over, found.count, mean_known)
     for name, prior, paths in _levels(found, blur, mean_known, shared, over, blocks):
         blocks[name] = _block(prior, lambda t, paths=paths: path_likelihood(t, paths, over), method, seed, options)
-    population = _population(blocks, source, len(found.networks), as_of or str(panel.weeks[-1]))
+    population = _population(blocks, source, len(found.networks), as_of or str(panel.weeks[-1] + WEEK - DAY))
     population = with_width(population, panel, horizon, seed)
     return Fit(population, {name: block.diagnostics for name, block in blocks.items()})
 

@@ -162,6 +162,7 @@ def liveliness(left: np.ndarray, horizon: int, prior_sd: float = 0.4) -> np.ndar
     """
     weeks = np.arange(left.shape[1] + horizon)
     away = np.abs(left - _smooth(left))
+    away = away[np.isfinite(away).any(axis=1)]
     usual = np.nanmedian(away, axis=1, keepdims=True)
     log_away = np.log(np.clip(away / np.maximum(usual, 1e-6), 0.05, 20.0))
     seen = np.isfinite(log_away)

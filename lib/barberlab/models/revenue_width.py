@@ -16,6 +16,7 @@ _PRIOR = dict(zip(WIDTHS, np.log((0.9, 0.85, 1.1, 0.65, 0.85)), strict=True))
 _PRIOR_SD = 0.25  # of a log factor
 _NARROWEST = 0.5
 _TINY = 1e-12
+_TRADED = 0.5  # of a horizon's weeks, at least
 _FAR_INSIDE, _FAR_REACH = 0.95, 1.9600
 _INSIDE, _REACH = 0.8, 1.2816  # the share of standard normal errors within so many sds
 _ERROR = 0.8  # variance of a log scale estimated from one error, by its 80 % point
@@ -84,7 +85,13 @@ def errors(parts: Parts, log: np.ndarray) -> Errors:
     shared, own = parts.shared.mean(axis=0), _average_own(parts.own, shops)
     own_level, own_week = _standardised(error - path, parts.own)
     path_level, path_week = _standardised(path[None], (shared + own)[None])
-    return Errors(own_level, own_week, path_level, path_week, *(o / s for o, s in zip(_variances(own), _variances(shared), strict=True)))
+    return Errors(
+        own_level,
+        own_week,
+        path_level,
+        path_week,
+        *(o / s for o, s in zip(_variances(own), _variances(shared), strict=True)),
+    )
 
 
 def _average_own(own: np.ndarray, shops: np.ndarray) -> np.ndarray:
@@ -99,14 +106,15 @@ def _variances(draws: np.ndarray) -> tuple[float, float]:
 
 
 def _standardised(error: np.ndarray, draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(errors of the horizon's mean (n,), of its weeks around it) in sds of the draws."""
+    """(errors of the horizon's mean, of its weeks around it) in sds of the draws, where half the horizon was traded."""
+    half = np.isfinite(error).mean(axis=1) >= _TRADED
+    error, draws = error[half], draws[half]
     seen = np.isfinite(error)
     weight = seen / np.maximum(seen.sum(axis=1, keepdims=True), 1)
     mean = (np.nan_to_num(error) * weight).sum(axis=1)
     drawn = (draws * weight[:, :, None]).sum(axis=1)
-    any_, several = seen.any(axis=1), seen & (seen.sum(axis=1, keepdims=True) > 1)
-    week = (error - mean[:, None])[several] / (draws - drawn[:, None]).std(axis=2)[several]
-    return mean[any_] / drawn[any_].std(axis=1), week
+    week = (error - mean[:, None]) / (draws - drawn[:, None]).std(axis=2)
+    return mean / drawn.std(axis=1), week[seen]
 
 
 def fitted(found: list[Errors]) -> tuple[np.ndarray, np.ndarray]:
