@@ -179,7 +179,8 @@ class Campaign:
     @property
     def words(self) -> str:
         """The change, as a heading says it."""
-        return f"a campaign of {sum(self.units):g} units"
+        units = sum(self.units)
+        return f"a campaign of {units:g} unit{'s' if units != 1 else ''}"
 
     def apply(self, paths: np.ndarray, drawn: Drawn) -> np.ndarray:
         """paths (L, H, S) with the change."""
@@ -203,7 +204,7 @@ class Closure:
     @property
     def words(self) -> str:
         """The change, as a heading says it."""
-        return f"closed for {self.weeks} weeks"
+        return f"closed for {self.weeks} week{'s' if self.weeks != 1 else ''}"
 
     def apply(self, paths: np.ndarray, drawn: Drawn) -> np.ndarray:
         """paths (L, H, S) with the change."""
