@@ -23,6 +23,7 @@ CONDA_NAMES = {
     "matplotlib": "matplotlib-base",  # without Qt
     "ibis-framework[duckdb]": "ibis-duckdb",
     "pandera[pandas]": "pandera-pandas",
+    "prometheus-client": "prometheus_client",
 }
 # What makes an environment of the list, and is no dependency of the package.
 CONDA_ONLY = {"python=3.13", "pip"}

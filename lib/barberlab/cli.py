@@ -519,6 +519,8 @@ def _say_samples(samples) -> None:
         out.print("Sample users, told this once; `barberlab users revoke NAME` takes one away:")
     for sample in samples:
         out.print(f"  {sample.person.name:<12}{sample.password}", markup=False)
+
+
 backtest = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Score the models on anybody's own data.")
 app.add_typer(backtest, name="backtest")
 

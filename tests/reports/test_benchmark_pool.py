@@ -20,7 +20,7 @@ def pool() -> benchmark_pool.Pool:
 
 
 def _own(currency: str = "USD", **values: float) -> benchmark.Judged:
-    rng, none = np.random.default_rng(1), np.empty(0)
+    rng = np.random.default_rng(1)
     ranked = {
         name: Ranked(
             name, "rate", (), np.empty(0), value * (1 + rng.normal(0, 0.02, 500)), *[np.empty(0)] * 3, {}, None

@@ -1,8 +1,8 @@
 """Which figure answers which question? All of them, by name; each draws itself wide and for a phone.
 
 How did it go? `trend`; several side by side: `small_multiples`. What comes next? `fan`. Which shops differ, and by how
-much? `ranges`. Is a rate out of line, or only a small shop's? `funnel`. When in the week? `heat`. Which segment, and for
-how long? `segment_bar`, `stability`. Inside a row: `sparkline`, `range_track`.
+much? `ranges`. Is a rate out of line, or only a small shop's? `funnel`. When in the week? `heat`. Which segment, and
+for how long? `segment_bar`, `stability`. Inside a row: `sparkline`, `range_track`.
 """
 
 from barberlab.reports.fans import fan
