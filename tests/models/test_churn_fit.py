@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from barberlab.errors import BadInput, NotAvailable
@@ -10,9 +11,9 @@ from barberlab.models import churn
 from barberlab.models.churn_fit import fit, maximum_likelihood
 from barberlab.models.churn_posterior import ChurnPosterior
 from barberlab.models.churn_prior import NAMES
-from barberlab.models.histories import Histories
+from barberlab.models.histories import Histories, histories
 from barberlab.models.population import SIMULATED, Population
-from barbers import Truth, network, planted
+from barbers import Truth, log_of, network, planted
 
 SHOPS, NINETY = 40, 1.645
 
@@ -151,6 +152,15 @@ def test_too_few_clients_and_none_who_came_back_are_not_available():
     for h in (few, nobody):
         with pytest.raises(NotAvailable, match="Client churn: not available: needs 30 clients, and some who came back"):
             fit(h)
+
+
+def test_visits_by_the_clock_are_no_clients():
+    """Forty clients, each coming every 21 days to the day: any k is too small, and the fit says so."""
+    log = log_of({f"client {n}": [f"2026-0{1 + m}-01" for m in range(1 + n % 5)] for n in range(40)})
+    even = histories(log.assign(date=pd.Timestamp("2026-01-01") + 21 * (log["date"].dt.month - 1) * pd.Timedelta("1D")),
+                     "2026-03-26")  # fmt: skip
+    with pytest.raises(NotAvailable, match="needs clients who differ, and visits that scatter"):
+        fit(even)
 
 
 def test_a_posterior_says_what_it_stands_for():

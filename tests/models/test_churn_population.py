@@ -8,8 +8,8 @@ import pytest
 from barberlab.errors import BadInput, NotAvailable
 from barberlab.models.churn_fit import fit
 from barberlab.models.churn_population import FEWEST, population
-from barberlab.models.churn_prior import NAMES
-from barberlab.models.population import SIMULATED, Population
+from barberlab.models.churn_prior import NAMES, SD
+from barberlab.models.population import PUBLIC, SIMULATED, Population
 from barbers import network, planted
 
 
@@ -29,14 +29,18 @@ def test_a_population_holds_what_its_networks_were_drawn_from(fitted):
 
 
 def test_a_small_network_is_closer_to_its_truth_with_a_population(fitted):
-    """Ten networks of four shops and 80 clients that the population has not seen."""
-    known, far, near = population(fitted, SIMULATED, "2026-06-30"), [], []
+    """Ten networks of four shops and 80 clients that the population has not seen; simulated networks help less."""
+    public, simulated = (population(fitted, source, "2026-06-30") for source in (PUBLIC, SIMULATED))
+    errors = {None: [], public.version: [], simulated.version: []}
     for seed in range(100, 110):
         truth = planted(seed, 4)
         h = network(truth, 80, seed)
-        for errors, given in ((far, None), (near, known)):
-            errors.append((fit(h, population=given).shop_mean[:, 1] - truth.logit_dropout) ** 2)
-    assert np.mean(near) < 0.8 * np.mean(far)
+        for given in (None, public, simulated):
+            off = fit(h, population=given).shop_mean[:, 1] - truth.logit_dropout
+            errors[given and given.version].append(off**2)
+    alone, known, like = (np.mean(off) for off in errors.values())
+    assert known < 0.8 * alone
+    assert like < alone
 
 
 def test_weeks_and_days_make_the_same_population(fitted):
@@ -54,3 +58,10 @@ def test_a_network_whose_regularity_was_given_cannot_join(fitted):
     given = fit(network(planted(0, 10), 800, 0), k=1, draws=12)
     with pytest.raises(BadInput, match="fitted with a given or mixed k"):
         population([*fitted, given], SIMULATED, "2026-06-30")
+
+
+def test_simulated_networks_do_not_make_a_population_sure_of_real_ones(fitted):
+    """The same networks, said to be public, leave less room."""
+    simulated, public = (population(fitted, source, "2026-06-30") for source in (SIMULATED, PUBLIC))
+    assert (np.diag(simulated.covariance) >= np.diag(public.covariance) + np.square(0.5 * np.array(SD)) - 1e-12).all()
+    assert simulated.mean == public.mean

@@ -11,15 +11,17 @@ from typing import Self
 import numpy as np
 from scipy.optimize import minimize
 
+from barberlab.errors import NotAvailable
 from barberlab.models.arrow import Arrow
 from barberlab.models.churn_likelihood import REAL, Likelihood, Slopes
 from barberlab.models.churn_prior import COVARIATE_SD, NETWORK, WEIGHT_SD, Prior
 
 STEPS = 60  # of Newton; five to ten are usual
 CLOSE = 1e-3  # log units that one more step would gain
+NEAR = 0.05  # log units from a bound
 STILL = 0.01  # change of a log standard deviation
 MEANS = 2  # the network's means lead what is shared
-# Beyond these nothing is told apart any more; they keep the first guess from running off the map.
+# Beyond these nothing is told apart any more: clients all alike to a twentieth, gaps as even as a clock's.
 BOUNDS = {"shop": ((-20.0, 6.0), (-12.0, 8.0)), "shared": ((-5.0, 6.0), (-6.0, 8.0)), "k": (-3.0, 5.0)}
 
 
@@ -134,7 +136,10 @@ def climb(like: Likelihood, start: np.ndarray, mean: np.ndarray, precision: np.n
 
 
 def mode(like: Likelihood, prior: Prior, guess: np.ndarray) -> tuple[Peak, Point]:
-    """The posterior's peak and the point it stands at, from a pooled guess (2 + shared,)."""
+    """The posterior's peak and the point it stands at, from a pooled guess (2 + shared,).
+
+    Raises NotAvailable where what all share runs off to a bound: such data are not of clients.
+    """
     shops = np.tile(guess[:2], (like.shops, 1))
     point = Point(shops, guess[:2], guess[2:], like(shops, guess[2:]))
     log_sd = prior.mean[len(NETWORK) :]
@@ -145,6 +150,8 @@ def mode(like: Likelihood, prior: Prior, guess: np.ndarray) -> tuple[Peak, Point
         point = _step(like, peak, point, before)
         if still and point.log_posterior(peak) - before < CLOSE:
             break
+    if _at_an_edge(like, point.shared, NEAR):
+        raise NotAvailable("Client churn", "clients who differ, and visits that scatter: these come as if by the clock")
     return _peak(like, prior, point, log_sd), point
 
 
@@ -171,7 +178,17 @@ def _step(like: Likelihood, peak: Peak, point: Point, before: float) -> Point:
     both = arrow.shared_mean
     shops = arrow.shops(both)
     for halving in range(12):
-        stepped = point.towards(shops, both, 0.5**halving, like)
+        share = 0.5**halving
+        if _at_an_edge(like, point.shared + share * (both[MEANS:] - point.shared), 0.0):
+            continue
+        stepped = point.towards(shops, both, share, like)
         if stepped.log_posterior(peak) >= before - 1e-9 * abs(before):
             return stepped
     return point
+
+
+def _at_an_edge(like: Likelihood, shared: np.ndarray, within: float) -> bool:
+    """Whether ln r, ln kappa or a fitted ln k is so near to its bound, or beyond."""
+    bounds = np.array([*BOUNDS["shared"], *[BOUNDS["k"]] * (like.regularity.k == REAL)])
+    low, high = bounds.T
+    return bool(((shared[: len(bounds)] <= low + within) | (shared[: len(bounds)] >= high - within)).any())

@@ -1,7 +1,8 @@
 """What do networks' clients have in common? Hyperparameters of many fitted networks, as one population file.
 
 Their means over networks, and their covariance: that of networks and of each fit's own uncertainty together, so that a
-population of few or small networks is the less sure of itself.
+population of few or small networks is the less sure of itself. Simulated networks are more alike than those of the
+world, however many there are: to their covariance, that of a share of the weakly informative prior is added.
 """
 
 from collections.abc import Sequence
@@ -10,11 +11,12 @@ import numpy as np
 
 from barberlab.errors import BadInput, NotAvailable
 from barberlab.models.churn_posterior import ChurnPosterior
-from barberlab.models.churn_prior import NAMES
+from barberlab.models.churn_prior import NAMES, SD
 from barberlab.models.histories import DAYS_IN
-from barberlab.models.population import Population
+from barberlab.models.population import SIMULATED, Population
 
 MODEL = "churn"
+UNLIKE = 0.5  # of that prior's standard deviations: how far a real network may be from what is simulated
 FEWEST = 2 * len(NAMES)  # networks; a covariance of seven from fewer is mostly chance
 
 
@@ -31,6 +33,8 @@ def population(networks: Sequence[ChurnPosterior], source: str, as_of: str) -> P
     every = np.stack([_daily(network) for network in networks])
     draws = every.reshape(-1, len(NAMES))
     covariance = np.cov(draws.T)
+    if source == SIMULATED:
+        covariance += np.diag(np.square(UNLIKE * np.array(SD)))
     rows = tuple(tuple(map(float, row)) for row in (covariance + covariance.T) / 2)
     mean = tuple(map(float, draws.mean(axis=0)))
     return Population(MODEL, NAMES, mean, rows, source, len(networks), as_of)
