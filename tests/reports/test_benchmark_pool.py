@@ -49,13 +49,14 @@ def test_a_simulated_pool_says_that_it_is_no_market(pool):
     table = benchmark_pool.position_table(pool, _own(utilisation=0.7), 8)
     assert table.subtitle.startswith("Simulated networks, to show how the page reads: no market. Release of April 2025")
     assert "money of January 2025, a quarter late on purpose" in table.subtitle
-    assert "20-49 networks" in table.subtitle
+    assert "20–49 networks" in table.subtitle
 
 
 def test_a_circle_with_too_few_networks_is_told_as_suppressed(pool):
-    table = benchmark_pool.position_table(pool, _own(utilisation=0.7), 8).table
-    assert table.count("Suppressed for privacy: too few networks") == 1
-    assert "Among 2 to 9 shops" in table
+    table = benchmark_pool.position_table(pool, _own(utilisation=0.7), 8)
+    assert table.table.count("Suppressed") == 1
+    assert "Among 2 to 9 shops" in table.table
+    assert "Suppressed: for privacy, too few networks." in table.note
     assert "10 to 49 shops and 50 shops and more" in benchmark_pool.suppressed_said(pool).text
 
 

@@ -84,12 +84,12 @@ def judged(frames: Mapping[str, pd.DataFrame], months: int = MONTHS, skip: int =
 
 
 def recent(frame: pd.DataFrame, months: int = MONTHS, skip: int = 0) -> pd.DataFrame:
-    """The last `months` in which anything is known, leaving out the `skip` newest of them."""
-    known = sorted(frame.loc[frame["denominator"] > 0, "period"].unique())
-    kept = known[max(len(known) - skip - months, 0) : len(known) - skip]
-    part = frame[frame["period"].isin(kept)]
+    """The `months` up to the newest in which anything is known, or to the one `skip` months before that."""
+    known = frame.loc[frame["denominator"] > 0, "period"]
+    end = known.max() - pd.DateOffset(months=skip) if len(known) else pd.NaT
+    part = frame[(frame["period"] <= end) & (frame["period"] > end - pd.DateOffset(months=months))]
     part.attrs = dict(frame.attrs)
-    if not part.attrs.get("needs") and not len(kept):
+    if part.empty and not part.attrs.get("needs"):
         part.attrs["needs"] = "more months of history"
     return part
 
@@ -126,13 +126,13 @@ def _placed(names: tuple[str, ...], segments: np.ndarray, by: str, scored: Score
 def course(frames: Mapping[str, pd.DataFrame], targets: Methodology, months: int = STABLE) -> pd.DataFrame:
     """The segment of each shop at the end of each of the last `months`: unit, period, segment, chance."""
     needed = {name: frame for name, frame in frames.items() if name in SCORED} or frames
+    newest = max(frame["period"].max() for frame in needed.values() if len(frame))
     rows = []
     for skip in range(months):
-        found = judged(needed, skip=skip, draws=FEWER)
-        there = placed(found, targets)
+        there = placed(judged(needed, skip=skip, draws=FEWER), targets)
         if not there.needs:
-            last = max(recent(frame, skip=skip)["period"].max() for frame in needed.values())
-            rows.append(there.given[["segment", "chance"]].reset_index().assign(period=last))
+            when = newest - pd.DateOffset(months=skip)
+            rows.append(there.given[["segment", "chance"]].reset_index().assign(period=when))
     return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=["unit", "segment", "chance", "period"])
 
 

@@ -144,7 +144,7 @@ def practice_table(found: Judged, habits: pd.DataFrame, metric: str = "revenue_p
     columns = [
         tables.Column("practice", "Practice"),
         tables.Column("by", "A usual difference", str, secondary=True),
-        tables.Column("slope", f"Goes along with, in {label(metric).lower()}", str, unit="8 in 10"),
+        tables.Column("slope", "Goes along with", str, unit="8 in 10"),
         tables.Column("said", "So?"),
     ]
     title = (
@@ -153,7 +153,11 @@ def practice_table(found: Judged, habits: pd.DataFrame, metric: str = "revenue_p
         if told
         else f"No practice stands out by more than luck among {table['units'].iloc[0]} shops"
     )
-    return TableBlock(title, tables.table(table, columns), subtitle=_ASSOCIATION)
+    return TableBlock(
+        title,
+        tables.table(table, columns),
+        subtitle=f"In {label(metric).lower()}, per usual difference. {_ASSOCIATION}",
+    )
 
 
 _ASSOCIATION = (

@@ -55,16 +55,17 @@ def position_table(pool: Pool, found: Judged, shops: int) -> Block:
         tables.Column("own", "This network", right=True, missing="not known of this network"),
         tables.Column("better", "Better than", right=True, missing="not told"),
         tables.Column("range", "8 in 10", right=True, missing="not told"),
-        tables.Column("track", "0 to 100% of shops", secondary=True),
-        tables.Column("quarters", "A quarter, half, three quarters of shops lie below", secondary=True, right=True),
+        tables.Column("track", "0 to 100%", unit="of shops", secondary=True),
+        tables.Column("quarters", "The pool", unit="its three quarters", secondary=True, right=True),
     ]
-    where = f"{cell.label}, {pool.release.networks(cell.name)} networks"
+    where = f"{cell.label}, {pool.release.networks(cell.name).replace('-', '–')} networks"
     return TableBlock(_title(frame), tables.table(frame, columns), subtitle=_said(pool.release, where), note=_NOTE)
 
 
 _NOTE = (
     "Each percentage holds the error of both sides: our own range, and the noise that hides every member. Where few "
-    "networks take part only the quarters are told: 75% or more says no more than that."
+    "networks take part only the quarters are told: 75% or more says no more than that. Suppressed: for privacy, too few "
+    "networks."
 )
 
 
@@ -112,7 +113,7 @@ def _part(mid: float, ends: tuple[float, float]) -> str:
 def _suppressed(release: Release, shops: int) -> list[dict[str, object]]:
     """The narrower circles of a network of this size that hold too few networks."""
     dark = {cell.name for cell in release.dark()}
-    why = marks.tag("Suppressed for privacy: too few networks", "na")
+    why = marks.tag("Suppressed", "na")
     own = [cell for cell in release.spec.cells_of(shops) if cell.name in dark]
     return [{"measure": f"Among {cell.label.lower()}", "own": why, "track": "", "quarters": ""} for cell in own]
 
