@@ -25,9 +25,11 @@ NETWORK = ""  # the location of rows that speak of all shops together
 class Outlook:
     """Draws of one network: paths (L, H, S) of weekly revenue in the panel's money; `weeks` (H,) Mondays ahead.
 
-    borrowed (L,) says what each forecast owes to the network. left_out: shops that are not foreseen, with the reason.
+    history: all its shops, also those that have closed; panel: the shops that are foreseen. borrowed (L,) says what
+    each forecast owes to the network. left_out: shops that are not foreseen, with the reason.
     """
 
+    history: Panel
     panel: Panel
     weeks: np.ndarray
     paths: np.ndarray
@@ -71,7 +73,8 @@ class Outlook:
     def totals(self) -> pd.DataFrame:
         """One row per shop and one for all: the whole horizon's total, the same weeks a year before, P(more than then).
 
-        `before` and `p_more` are NaN for a shop that did not trade in each of those weeks.
+        `before` and `p_more` are NaN for a shop that did not trade in each of those weeks. All shops together are held
+        against all that the network took then, by shops that have closed since as well.
         """
         sums = _with_all(self.paths.sum(axis=1, dtype=float))
         before = self._year_before()
@@ -86,8 +89,7 @@ class Outlook:
         then = self.panel.revenue[:, max(start, 0) : start + horizon]
         if start < 0 or horizon > 52:
             return np.full(len(self.location) + 1, np.nan)
-        own = then.sum(axis=1)
-        return np.array([np.nansum(own) if np.isfinite(own).all() else np.nan, *own])
+        return np.array([np.nansum(self.history.revenue[:, start : start + horizon]), *then.sum(axis=1)])
 
 
 def panel_of(
@@ -135,7 +137,8 @@ def outlook(panel: Panel, horizon: int, population: Population, draws: int = 400
     open_ = panel.take(np.flatnonzero(~silent))
     [found] = revenue.forecast(open_, horizon, population=population, draws=draws, seed=seed)
     weeks = panel.weeks[-1] + WEEK * np.arange(1, horizon + 1)
-    return Outlook(open_, weeks, found.paths, found.borrowed, dict.fromkeys(panel.location[silent].tolist(), why))
+    left_out = dict.fromkeys(panel.location[silent].tolist(), why)
+    return Outlook(panel, open_, weeks, found.paths, found.borrowed, left_out)
 
 
 def _described(draws: np.ndarray, location: np.ndarray, periods: pd.DatetimeIndex) -> pd.DataFrame:

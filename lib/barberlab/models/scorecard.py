@@ -1,75 +1,164 @@
-"""How did earlier forecasts fare? Each foreseen week against what came, with SeasonalNaive's forecast beside it.
+"""How did earlier forecasts fare? Each foreseen week and total against what came, with SeasonalNaive's beside it.
 
-A forecast that was published is judged as it stood. Where none is old enough, forecasts are made again at earlier
-moments by the same code, from the weeks that were known then; the table says which of the two it holds.
+A forecast that was published is judged as it stood. For moments before the first of them, forecasts are made again by
+the same code from the weeks that were known then; each row says which of the two it is.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
+from barberlab.errors import NotAvailable
 from barberlab.models import naive, outlook, scores
-from barberlab.models.panel import Panel
+from barberlab.models.panel import WEEK, Panel
 from barberlab.models.population import Population
 
 PUBLISHED, REMADE = "published", "made again"
-KEYS = ("made_on", "location_id", "period")
 THIRDS = ("first third", "second third", "last third")
+_INSIDE = ("80", "95")
+_ENDS = tuple(f"{side}{inside}" for inside in outlook.INSIDE for side in ("low", "high"))
+_BOTH = ["made_on", "kind", "location_id", "mid", *_ENDS, "naive"]
+_CAME = ["actual", "shut", "naive_shut"]
+_NAIVE_DRAWS = 100  # they come with their negatives, so that few give the median
+
+
+@dataclass(frozen=True)
+class Record:
+    """Earlier forecasts of one network. `made_on` is the last day that was known, `kind` PUBLISHED or REMADE.
+
+    weeks: made_on, kind, location_id ("" for all shops), period, mid, the ends of 50, 80 and 95 %, naive.
+    totals: the same of each whole horizon, without period. Judged, both also hold `actual`; weeks `ahead`, totals
+    `shut` and `naive_shut`: what of mid and of naive was foreseen for weeks in which shops turned out to be shut.
+    """
+
+    weeks: pd.DataFrame
+    totals: pd.DataFrame
+
+    @property
+    def made(self) -> pd.Series:
+        """kind of each forecast by the day on which it was made, in order."""
+        return self.weeks.drop_duplicates("made_on").set_index("made_on")["kind"].sort_index()
+
+
+def empty() -> Record:
+    """The record of a network that was never forecast."""
+    return Record(pd.DataFrame(columns=[*_BOTH, "period"]), pd.DataFrame(columns=_BOTH))
+
+
+def joined(records: Iterable[Record]) -> Record:
+    """Several records as one."""
+    found = [record for record in records if len(record.weeks)]
+    if not found:
+        return empty()
+    return Record(
+        pd.concat([one.weeks for one in found], ignore_index=True),
+        pd.concat([one.totals for one in found], ignore_index=True),
+    )
 
 
 def remade(
     panel: Panel, horizon: int, population: Population, origins: Iterable[int], draws: int = 400, seed: int = 0
-) -> pd.DataFrame:
-    """Forecasts as `Outlook.by_week` gives them, one after each number of weeks in `origins`, with SeasonalNaive's.
+) -> Record:
+    """Forecasts made again, one after each number of weeks in `origins`.
 
-    made_on is the last day that was known; naive the median of SeasonalNaive's draws. Origins at which the network
-    was too young are passed over by the caller.
+    An origin at which the network was too young for a forecast, or had no open shop, is passed over.
     """
-    parts = []
+    found = []
     for origin in origins:
-        then = panel.until(origin, horizon)
-        found = outlook.outlook(then, horizon, population, draws, seed)
-        [plain] = naive.forecast(found.panel, horizon, seed, draws)
-        foreseen = found.by_week().assign(made_on=pd.Timestamp(found.last_known), kind=REMADE)
-        middle = np.concatenate([plain.paths.sum(axis=0, keepdims=True), plain.paths])
-        parts.append(foreseen.assign(naive=np.median(middle, axis=-1).ravel()))
-    return pd.concat(parts, ignore_index=True)
+        try:
+            then = outlook.outlook(panel.until(origin, horizon), horizon, population, draws, seed)
+        except NotAvailable:
+            continue
+        made = {"made_on": pd.Timestamp(then.last_known), "kind": REMADE}
+        found.append(_with_naive(Record(then.by_week().assign(**made), then.totals().assign(**made)), panel))
+    return joined(found)
 
 
-def with_actual(foreseen: pd.DataFrame, panel: Panel) -> pd.DataFrame:
-    """The forecasts of weeks that have come, with what was taken: `actual`, and `ahead`, weeks from the last known one.
+def published(weeks: pd.DataFrame, totals: pd.DataFrame, panel: Panel) -> Record:
+    """Forecasts as they were published: tables as `Outlook.by_week` and `totals` give them, with made_on and run_id.
 
-    All shops together are judged in weeks in which every shop of that forecast traded.
+    Of several runs that knew the same weeks the first one counts. A forecast of a shop that the network's data no
+    longer hold, or from before they begin, cannot be judged and is left out.
     """
-    actual = pd.DataFrame(panel.revenue, index=panel.location, columns=pd.DatetimeIndex(panel.weeks))
-    tall = actual.rename_axis(index="location_id", columns="period").stack().rename("actual").reset_index()
-    joined = foreseen.merge(tall, on=["location_id", "period"], how="left")
-    shops = joined[joined["location_id"] != outlook.NETWORK]
-    together = shops.groupby(["made_on", "period"])["actual"].agg(lambda weeks: weeks.sum(skipna=False)).reset_index()
-    network = foreseen[foreseen["location_id"] == outlook.NETWORK].merge(together, on=["made_on", "period"])
-    judged = pd.concat([network, shops], ignore_index=True).dropna(subset=["actual"])
-    days = (judged["period"] - judged["made_on"]).dt.days
-    return judged.assign(ahead=(days + 6) // 7).sort_values(list(KEYS), ignore_index=True)
+    if weeks.empty:
+        return empty()
+    first = weeks.groupby("made_on")["run_id"].min()
+    found = []
+    for made_on, run_id in first.items():
+        own = Record(*(table[table["run_id"] == run_id].assign(kind=PUBLISHED) for table in (weeks, totals)))
+        known = set(own.weeks["location_id"]) - {outlook.NETWORK} <= set(panel.location)
+        if known and panel.weeks[0] < np.datetime64(made_on, "D") < panel.weeks[-1] + WEEK:
+            found.append(_with_naive(own, panel))
+    return joined(found)
 
 
-def by_third(judged: pd.DataFrame, horizon: int) -> pd.DataFrame:
+def judged(record: Record, panel: Panel) -> Record:
+    """The forecasts of weeks that have come, and of horizons that have passed, with what was taken: `actual`.
+
+    A shop's week without trade is not judged, as in a back-test: a forecast speaks of weeks with trade. What a total
+    held for such weeks is told beside it. `ahead` counts weeks from the last known one.
+    """
+    if record.weeks.empty:
+        return record
+    weeks = record.weeks[record.weeks["period"] <= pd.Timestamp(panel.weeks[-1])]
+    taken = pd.DataFrame(panel.revenue, index=panel.location, columns=pd.DatetimeIndex(panel.weeks))
+    taken = taken.rename_axis(index="location_id", columns="period").stack().rename("actual").reset_index()
+    shops = weeks[weeks["location_id"] != outlook.NETWORK].merge(taken, on=["location_id", "period"], how="left")
+    together = shops.groupby(["made_on", "period"], as_index=False)["actual"].sum()
+    network = weeks[weeks["location_id"] == outlook.NETWORK].merge(together, on=["made_on", "period"])
+    found = pd.concat([network, shops.dropna(subset=["actual"])], ignore_index=True)
+    ahead = ((found["period"] - found["made_on"]).dt.days + 6) // 7
+    found = found.assign(ahead=ahead).sort_values(["made_on", "location_id", "period"], ignore_index=True)
+    return Record(found, _passed(record, shops, panel))
+
+
+def _passed(record: Record, shops: pd.DataFrame, panel: Panel) -> pd.DataFrame:
+    """The totals of horizons that have passed, of shops that took anything."""
+    last = record.weeks.groupby("made_on")["period"].max()
+    over = last.index[last <= pd.Timestamp(panel.weeks[-1])]
+    own = shops[shops["made_on"].isin(over)]
+    missing = own["actual"].isna()
+    own = own.assign(shut=own["mid"].where(missing, 0.0), naive_shut=own["naive"].where(missing, 0.0))
+    sums = own.groupby(["made_on", "location_id"], as_index=False)[_CAME].sum()
+    network = sums.groupby("made_on", as_index=False)[_CAME].sum().assign(location_id=outlook.NETWORK)
+    came = pd.concat([network, sums], ignore_index=True)
+    found = record.totals[_BOTH].merge(came[came["actual"] > 0], on=["made_on", "location_id"])
+    return found.sort_values(["made_on", "location_id"], ignore_index=True)
+
+
+def by_third(record: Record, horizon: int) -> pd.DataFrame:
     """One row per third of the horizon: of shops' weeks n, error, naive_error, and how often each range held.
 
     error and naive_error are sums of absolute errors over what was taken (WAPE).
     """
-    shops = judged[judged["location_id"] != outlook.NETWORK]
+    shops = record.weeks[record.weeks["location_id"] != outlook.NETWORK]
     third = np.minimum((shops["ahead"] - 1) * 3 // horizon, 2)
-    rows = [_fared(part) | {"third": THIRDS[int(which)]} for which, part in shops.groupby(third)]
-    return pd.DataFrame(rows)
+    return pd.DataFrame([{"third": THIRDS[int(which)]} | _fared(part) for which, part in shops.groupby(third)])
 
 
-def totals(judged: pd.DataFrame, horizon: int) -> pd.DataFrame:
-    """One row per forecast whose whole horizon has come: all shops' total, foreseen, naive, and the relative errors."""
-    network = judged[judged["location_id"] == outlook.NETWORK]
-    whole = network.groupby("made_on").filter(lambda weeks: len(weeks) == horizon)
-    sums = whole.groupby("made_on", as_index=False)[["actual", "mid", "naive"]].sum()
-    return sums.assign(error=sums["mid"] / sums["actual"] - 1, naive_error=sums["naive"] / sums["actual"] - 1)
+def by_shop(record: Record) -> pd.DataFrame:
+    """The same of all weeks ahead, one row per shop: location_id, n, error, naive_error, held80, held95."""
+    shops = record.weeks[record.weeks["location_id"] != outlook.NETWORK]
+    rows = [{"location_id": shop} | _fared(part) for shop, part in shops.groupby("location_id")]
+    return pd.DataFrame(rows, columns=["location_id", "n", "error", "naive_error", "held80", "held95"])
+
+
+def totals(record: Record) -> pd.DataFrame:
+    """One row per forecast whose horizon has passed: all shops' total, what came, and in weeks of trade the errors.
+
+    error and naive_error are relative, held80 says whether what came lay in the 80 %.
+    """
+    found = record.totals[record.totals["location_id"] == outlook.NETWORK].reset_index(drop=True)
+    if found.empty:
+        return found.assign(error=0.0, naive_error=0.0, held80=False)
+    seen = found["actual"] + found["shut"]
+    return found.assign(
+        error=(found["mid"] - found["shut"]) / found["actual"] - 1,
+        naive_error=(found["naive"] - found["naive_shut"]) / found["actual"] - 1,
+        held80=seen.between(found["low80"], found["high80"]),
+    )
 
 
 def last_origins(weeks: int, horizon: int, least: int, most: int = 3) -> list[int]:
@@ -78,13 +167,27 @@ def last_origins(weeks: int, horizon: int, least: int, most: int = 3) -> list[in
     return sorted(origin for origin in steps if origin >= least)
 
 
+def _with_naive(record: Record, panel: Panel) -> Record:
+    """One forecast with what SeasonalNaive would have said of the same shops on the same day."""
+    weeks = np.unique(record.weeks["period"])
+    shops = np.flatnonzero(np.isin(panel.location, record.weeks["location_id"]))
+    without = replace(panel, known=np.zeros((*panel.revenue.shape, 0)), known_names=()).take(shops)
+    then = without.until(int((weeks[0].astype("datetime64[D]") - panel.weeks[0]) // WEEK), len(weeks))
+    [plain] = naive.forecast(then, len(weeks), 0, _NAIVE_DRAWS)
+    paths = np.concatenate([plain.paths.sum(axis=0, keepdims=True), plain.paths])
+    names = [outlook.NETWORK, *plain.location]
+    at = pd.MultiIndex.from_product([names, pd.DatetimeIndex(weeks)], names=["location_id", "period"])
+    each = pd.Series(np.median(paths, axis=-1).ravel(), at, name="naive").reset_index()
+    whole = pd.DataFrame({"location_id": names, "naive": np.median(paths.sum(axis=1), axis=-1)})
+    return Record(
+        record.weeks[[*_BOTH[:-1], "period"]].merge(each, on=["location_id", "period"]),
+        record.totals[_BOTH[:-1]].merge(whole, on="location_id"),
+    )
+
+
 def _fared(part: pd.DataFrame) -> dict[str, float]:
     actual = part["actual"].to_numpy(float)
-    held = {
-        name: float(part["actual"].between(part[f"low{name}"], part[f"high{name}"]).mean()) for name in ("80", "95")
-    }
-    return {
-        "n": len(part),
-        "error": scores.wape(actual, part["mid"].to_numpy(float)),
-        "naive_error": scores.wape(actual, part["naive"].to_numpy(float)),
-    } | {f"held{name}": share for name, share in held.items()}
+    told = {"error": "mid", "naive_error": "naive"}
+    errors = {name: scores.wape(actual, part[column].to_numpy(float)) for name, column in told.items()}
+    held = {f"held{p}": float(part["actual"].between(part[f"low{p}"], part[f"high{p}"]).mean()) for p in _INSIDE}
+    return {"n": len(part)} | errors | held

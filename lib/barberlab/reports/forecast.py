@@ -1,4 +1,4 @@
-"""What will the network take? The words, tables and figures of the revenue report, from draws that are already there.
+"""What will the network take? The words, tables and the fan of the revenue report, from draws that are there.
 
 Where nothing can be foreseen, `found` is the dashed box that says why, and every block here hands it on.
 """
@@ -13,8 +13,7 @@ import xarray as xr
 
 from barberlab import errors
 from barberlab.data.calendar import weekly_holidays
-from barberlab.models import drivers, outlook, scenarios, scorecard
-from barberlab.models.assumptions import ASSUMED
+from barberlab.models import outlook
 from barberlab.models.intervals import EIGHT_IN_TEN, tails
 from barberlab.models.outlook import NETWORK, Outlook
 from barberlab.models.population import Population
@@ -23,7 +22,6 @@ from barberlab.reports.blocks import Block, FiveLines, Headline, NotAvailable, P
 
 MONTHS_SHOWN = 24
 MOST_SHOPS = 40
-KEPT_ACCURACY = 0.05  # "95 % accurate" is said of a total only where every error was within it
 
 type Found = Outlook | NotAvailable
 
@@ -57,8 +55,18 @@ def weeks_table(found: Found) -> pd.DataFrame:
 def totals_table(found: Found) -> pd.DataFrame:
     """What is kept of each shop's total, and of all shops' as location_id "": see `Outlook.totals`."""
     if isinstance(found, NotAvailable):
-        return pd.DataFrame(columns=["location_id", "mid", *fans.ENDS, "before", "p_more", "borrowed"])
-    return found.totals()
+        return pd.DataFrame(columns=["location_id", "mid", *fans.ENDS, "before", "p_more", "borrowed", "made_on"])
+    return found.totals().assign(made_on=pd.Timestamp(found.last_known))
+
+
+def result(found: Found, horizon: int) -> dict[str, Any]:
+    """The horizon's total of all shops as `runs.keep_result` takes it: minor units, 80 and 95 %."""
+    name = f"revenue_next_{horizon}_weeks"
+    if isinstance(found, NotAvailable):
+        return {"name": name, "value": None, "unit": "cents", "note": f"needs {found.needs}"}
+    line = found.totals().iloc[0]
+    ends = {end: round(line[end]) for end in ("low80", "high80", "low95", "high95")}
+    return {"name": name, "value": round(line["mid"]), "unit": "cents", "as_of": found.last_known.isoformat()} | ends
 
 
 def monthly_draws(found: Found, daily: pd.DataFrame) -> xr.Dataset | None:
@@ -104,38 +112,63 @@ def _against(line: pd.Series, currency: str) -> str:
     return f"They will {said.words} bring {more} than the {before} of the same weeks a year before ({said.printed})."
 
 
-def five_lines(found: Found, shops: Mapping[str, str]) -> Block:
-    """What an executive should take along: the total, the months, who leads and lags, what is borrowed."""
+def five_lines(found: Found, shops: Mapping[str, str], currency: str, daily: pd.DataFrame) -> Block:
+    """What an executive should take along: the best month, who beats last year and who does not, what is borrowed."""
     if isinstance(found, NotAvailable):
         return found
     totals = found.totals().iloc[1:]
+    lines = [_best_month(found, daily, currency), *_on_last_year(totals, shops)]
+    borrowed = totals[totals["borrowed"] != ""]
+    if len(borrowed):
+        one = len(borrowed) == 1
+        said = f"{_spelled(len(borrowed))} {'shop is' if one else 'shops are'} too young for a season of their own."
+        lines.append((said, f"{_named(borrowed['location_id'], shops)} Theirs is the network's, with a wider range."))
+    if found.left_out:
+        said = f"{prose.plural(len(found.left_out), 'shop')} without trade for {outlook.SHUT_WEEKS} weeks left out."
+        lines.append((said, _named(found.left_out, shops)))
+    return FiveLines(tuple(line for line in lines if line))
+
+
+def _best_month(found: Outlook, daily: pd.DataFrame, currency: str) -> tuple[str, str] | None:
+    """The month that takes most in most futures, and in how many of them; nothing where there are not two."""
+    months, draws = found.monthly(daily)
+    ahead = np.flatnonzero(months > pd.Timestamp(found.last_known))
+    if len(ahead) < 2:
+        return None
+    network = draws[:, ahead].sum(axis=0, dtype=float)
+    share = np.bincount(network.argmax(axis=0), minlength=len(ahead)) / network.shape[1]
+    best = int(share.argmax())
+    said, form = prose.likely(float(share[best])), prose.Money(currency)
+    name, ends = prose.month(months[ahead[best]]), np.quantile(network[best], [0.5, *tails(EIGHT_IN_TEN)])
+    if said.opposite or said.words == prose.LIKELY[-1][1]:
+        return "No month ahead stands out.", f"{name} is the best in {prose.chance(float(share[best]))} of futures."
+    brings = prose.estimate(*ends, form)
+    rest = f"It brings {brings.value}, {brings.eight_in_ten}."
+    return f"{name} will {said.words} be the best month ahead ({said.printed}).", rest
+
+
+def _on_last_year(totals: pd.DataFrame, shops: Mapping[str, str]) -> list[tuple[str, str]]:
     known = totals.dropna(subset=["p_more"])
-    sure = known[np.maximum(known["p_more"], 1 - known["p_more"]) >= prose.COULD_BE_CHANCE]
-    up, down = (sure[sure["p_more"] > 0.5], sure[sure["p_more"] <= 0.5])
-    lines = [
+    if known.empty:
+        return [("No shop can be held against last year.", "None of them traded in all of these weeks a year before.")]
+    up = known[known["p_more"] >= prose.COULD_BE_CHANCE]
+    down = known[known["p_more"] <= 1 - prose.COULD_BE_CHANCE]
+    rest = len(known) - len(up) - len(down)
+    either = f"For {'the other' if rest == 1 else f'the other {rest}'} it could be chance." if rest else ""
+    return [
         (
             f"{_spelled(len(up))} of {prose.plural(len(known), 'shop')} will very likely beat last year.",
             _named(up["location_id"], shops),
         ),
         (
             f"{_spelled(len(down))} will very likely fall short of it.",
-            _named(down["location_id"], shops) or "For the rest it could go either way.",
+            " ".join(filter(None, (_named(down["location_id"], shops), either))),
         ),
     ]
-    borrowed = totals[totals["borrowed"] != ""]
-    if len(borrowed):
-        said = f"{_spelled(len(borrowed))} shops are too young to have a season of their own."
-        lines.append(
-            (said, f"{_named(borrowed['location_id'], shops)} Theirs is the network's, and the range is wider.")
-        )
-    if found.left_out:
-        said = f"{prose.plural(len(found.left_out), 'shop')} without trade for {outlook.SHUT_WEEKS} weeks left out."
-        lines.append((said, _named(found.left_out, shops)))
-    return FiveLines(tuple(lines))
 
 
 def _spelled(n: int) -> str:
-    return prose.spelled(n).capitalize()
+    return "None" if n == 0 else prose.spelled(n).capitalize()
 
 
 def _named(ids: Sequence[str], shops: Mapping[str, str], most: int = 5) -> str:
@@ -156,11 +189,13 @@ def by_month(found: Found, daily: pd.DataFrame, currency: str, whose: str = "all
     ahead = found.by_month(daily)
     ahead = ahead[(ahead["location_id"] == shop) & (ahead["period"] > known["period"].max())]
     ahead, known = ahead.drop(columns="location_id"), known.tail(MONTHS_SHOWN)
+    if ahead.empty or known.empty:
+        return NotAvailable("Months ahead", "a whole month that is known and one that is foreseen")
     form, last = prose.Money(currency), ahead.iloc[-1]
-    title = f"{form(last['mid'])} in {prose.month(last['period'])}, give or take: 8 in 10 lie in "
+    said = prose.estimate(last["mid"], last["low80"], last["high80"], form)
     return fans.fan(
         pd.concat([known, ahead], ignore_index=True),
-        title=title + prose.span(last["low80"], last["high80"], form, "prose"),
+        title=f"{prose.month(last['period'])} will likely bring {said.value}, {said.eight_in_ten}",
         subtitle=f"Service revenue by month, {whose}, {currency}. Median and ranges of {_futures(found)}.",
         form=form,
         slug=slug(f"revenue-ahead-{whose}"),
@@ -180,194 +215,67 @@ def _futures(found: Outlook) -> str:
     return f"{prose.count(found.paths.shape[-1])} simulated futures"
 
 
-def shop_table(found: Found, shops: Mapping[str, str], currency: str) -> Block:
-    """Every shop's total over the horizon with its range, against the same weeks a year before."""
+def shop_table(found: Found, shops: Mapping[str, str], currency: str, past: pd.DataFrame) -> Block:
+    """Every shop's total over the horizon with its range, against the same weeks a year before, and its past error.
+
+    past: location_id, error, naive_error, as `record.past_errors` gives them.
+    """
     if isinstance(found, NotAvailable):
         return found
     frame = found.totals().iloc[1:].sort_values("mid", ascending=False)
-    count, frame = len(frame), frame.head(MOST_SHOPS)
-    form = prose.Money(currency)
-    frame["shop"] = [shops[shop] for shop in frame["location_id"]]
-    frame["range"] = [prose.span(a, b, form) for a, b in zip(frame["low80"], frame["high80"], strict=True)]
+    count, frame = len(frame), frame.head(MOST_SHOPS).merge(past, on="location_id", how="left")
+    form, share = prose.Money(currency), prose.Rate(0)
+    ends = list(zip(frame["mid"], frame["low80"], frame["high80"], strict=True))
+    frame["shop"] = [
+        _shop(shops[shop], words) for shop, words in zip(frame["location_id"], frame["borrowed"], strict=True)
+    ]
+    frame["foreseen"] = [prose.estimate(*three, form).value for three in ends]
+    frame["range"] = [prose.span(low, high, form) for _, low, high in ends]
     frame["on_year"] = [_on_year(line) for _, line in frame.iterrows()]
-    frame["whose"] = [marks.tag("learning", "learn") if words else "" for words in frame["borrowed"]]
     columns = [
         tables.Column("shop", "Shop"),
-        tables.Column("mid", f"Next {len(found.weeks)} weeks", form.table),
+        tables.Column("foreseen", f"Next {len(found.weeks)} weeks", right=True),
         tables.Column("range", "8 in 10", right=True),
         tables.Column("on_year", "On last year", right=True),
-        tables.Column("whose", "", secondary=True),
+        tables.Column("error", "Past error", share, secondary=True, missing="no earlier forecast of it"),
+        tables.Column("naive_error", "“As last year”", share, secondary=True, missing="no earlier forecast of it"),
     ]
-    which = f"The {MOST_SHOPS} largest of {count}. " if count > MOST_SHOPS else ""
-    subtitle = f"{which}▲ ▼ very likely above or below the same weeks of last year; ● could be chance."
-    note = "Learning: under a year of trade; the season is the network's." if (frame["borrowed"] != "").any() else ""
-    return TableBlock("Every shop", tables.table(frame, columns), subtitle=subtitle, note=note)
+    return TableBlock(_how_many_differ(frame), tables.table(frame, columns), subtitle=_of(count), note=_learning(frame))
+
+
+def _shop(name: str, borrowed: str) -> marks.Mark | str:
+    return marks.together(name, marks.tag("learning", "learn")) if borrowed else name
 
 
 def _on_year(line: pd.Series) -> marks.Mark | str:
     if prose.missing(line["before"]):
         return "no year before"
-    change, p = line["mid"] / line["before"] - 1, line["p_more"]
+    change, p = prose.change(line["mid"] / line["before"] - 1), line["p_more"]
     if max(p, 1 - p) < prose.COULD_BE_CHANCE:
-        return f"● {prose.change(change)}"
-    return marks.verdict(prose.change(change), "good" if p > 0.5 else "bad", p > 0.5)
+        return marks.together("●", change)
+    return marks.verdict(change, "good" if p > 0.5 else "bad", p > 0.5)
 
 
-def usual_levers(found: Found) -> list[scenarios.Lever]:
-    """What owners ask about first. Shares and closures are of all shops alike; a dashboard asks of one."""
-    if isinstance(found, NotAvailable):
-        return []
-    once = [1.0] + [0.0] * (len(found.weeks) - 1)
-    return [
-        scenarios.Price(0.05),
-        scenarios.OpeningHours(0.10),
-        scenarios.Campaign(once),
-        scenarios.LostBarber(0.10),
-        scenarios.Closure(1),
-    ]
+def _how_many_differ(frame: pd.DataFrame) -> str:
+    """How many of the shops that are shown differ from their last year by more than chance, in a sentence."""
+    known = frame["p_more"].dropna()
+    real = int((np.maximum(known, 1 - known) >= prose.COULD_BE_CHANCE).sum())
+    if known.empty:
+        return "No shop has a year before to be held against"
+    differ = "differs" if real == 1 else "differ"
+    return f"{_spelled(real)} of {prose.plural(len(known), 'shop')} {differ} from last year by more than chance"
 
 
-def what_if(found: Found, levers: Sequence[scenarios.Lever], currency: str, seed: int = 0) -> Block:
-    """The paired effect of each lever on the horizon's revenue of all shops, each played alone."""
-    if isinstance(found, NotAvailable):
-        return found
-    played = [scenarios.play(found.paths.astype(float), lever, seed) for lever in levers]
-    form = prose.Money(currency)
-    rows = []
-    for one in played:
-        low, middle, high = one.total(EIGHT_IN_TEN)
-        chance = prose.chance(one.chance_of_gain())
-        rows.append((one.words.capitalize(), middle, prose.span(low, high, form), chance))
-    frame = pd.DataFrame(rows, columns=["change", "effect", "range", "chance"])
-    columns = [
-        tables.Column("change", "What changes"),
-        tables.Column("effect", "Effect on revenue", form),
-        tables.Column("range", "8 in 10", right=True),
-        tables.Column("chance", "Chance it brings more", right=True, secondary=True),
-    ]
-    subtitle = f"Each played alone on the same {_futures(found)}, against the same futures without it."
-    return TableBlock("What if", tables.table(frame, columns), subtitle=subtitle, note="Revenue, before any cost.")
-
-
-def assumptions(levers: Sequence[scenarios.Lever]) -> Block:
-    """What each scenario rests on: the number, how sure, who says so."""
-    found = {one.name: one for lever in levers for one in lever.assumptions}
-    rows = [
-        (
-            one.name.capitalize(),
-            one.about,
-            f"{one.mean:g} ± {one.sd:g}",
-            marks.tag(one.standing, "stale" if one.standing == ASSUMED else "good"),
-            one.source,
-        )
-        for one in found.values()
-    ]
-    frame = pd.DataFrame(rows, columns=["name", "about", "value", "standing", "source"])
-    columns = [
-        tables.Column("name", "Assumption"),
-        tables.Column("about", "What it is", secondary=True),
-        tables.Column("value", "Mean, sd", right=True),
-        tables.Column("standing", ""),
-        tables.Column("source", "Who says so", secondary=True),
-    ]
-    return TableBlock("What these scenarios take for granted", tables.table(frame, columns))
-
-
-def driver_table(found: Found, currency: str) -> Block:
-    """The last quarter's change on the same weeks of last year, in parts that add up to it."""
-    if isinstance(found, NotAvailable):
-        return found
-    try:
-        parts = drivers.drivers(found.panel)
-    except errors.NotAvailable as error:
-        return NotAvailable.of(error)
-    form = prose.Money(currency)
-    frame = pd.DataFrame(_driver_rows(parts, form), columns=["part", "change", "range"])
-    columns = [
-        tables.Column("part", "What changed"),
-        tables.Column("change", "On last year", form),
-        tables.Column("range", "8 in 10", right=True),
-    ]
-    total = parts.now - parts.before
-    title = f"{prose.change(total / parts.before)} on the same {parts.weeks} weeks of last year, {form(total)}"
-    subtitle = (
-        f"From {form(parts.before)} to {form(parts.now)}. The same weeks of both years, so the season is the same."
+def _of(count: int) -> str:
+    which = f"The {MOST_SHOPS} largest of {count}. " if count > MOST_SHOPS else ""
+    return (
+        f"{which}▲ ▼ very likely above or below the same weeks of last year; ● could be chance. Past error: money that "
+        "earlier forecasts put into the wrong week."
     )
-    return TableBlock(title, tables.table(frame, columns), subtitle=subtitle)
 
 
-def _driver_rows(parts: drivers.Drivers, form: prose.Format) -> list[tuple[str, float, str]]:
-    counted = [("Shops that opened", parts.new), ("Shops that closed", parts.closed), ("Weeks shut", parts.shut)]
-    estimated = [("Holidays that moved", parts.calendar), ("Shops of both years, else", parts.trend)]
-    rows = [(name, money, "counted") for name, money in counted]
-    for name, draws in estimated:
-        low, middle, high = np.quantile(draws, [tails(EIGHT_IN_TEN)[0], 0.5, tails(EIGHT_IN_TEN)[1]])
-        rows.append((name, middle, prose.span(low, high, form) if low < high else "none moved"))
-    return rows
-
-
-def track_record(judged: pd.DataFrame, horizon: int, currency: str) -> Block:
-    """How earlier forecasts of all shops' total fared, beside SeasonalNaive's; a box where none is old enough."""
-    if judged.empty:
-        return _no_record(horizon)
-    sums = scorecard.totals(judged, horizon)
-    if sums.empty:
-        return _no_record(horizon)
-    form = prose.Money(currency)
-    columns = [
-        tables.Column("made_on", "Known to", lambda day: _day(day.date()), right=False),
-        tables.Column("mid", "Foreseen", form),
-        tables.Column("actual", "Came", form),
-        tables.Column("error", "Error", prose.change),
-        tables.Column("naive_error", "Error of “as last year”", prose.change, secondary=True),
-    ]
-    note = f"Forecasts {judged['kind'].iloc[0]}: from the weeks that were known on that day, by the same code."
-    return TableBlock(_kept(sums), tables.table(sums, columns), subtitle=f"Total of {horizon} weeks.", note=note)
-
-
-def _kept(sums: pd.DataFrame) -> str:
-    """The record in a sentence; 95 % is said only where each forecast was that near."""
-    error, plain = sums["error"].abs(), sums["naive_error"].abs()
-    often = prose.plural(len(sums), "forecast")
-    if (error <= KEPT_ACCURACY).all():
-        return f"All {often} of the total came within 5%; “as last year” was off by {prose.Rate(1)(plain.mean())}"
-    mean = prose.Rate(1)(error.mean())
-    return f"{often} of the total were off by {mean} on average; “as last year” by {prose.Rate(1)(plain.mean())}"
-
-
-def ranges_kept(judged: pd.DataFrame, horizon: int) -> Block:
-    """Of the weeks foreseen for shops, how many lay in their ranges, by third of the horizon."""
-    if judged.empty:
-        return _no_record(horizon)
-    frame = scorecard.by_third(judged, horizon)
-    share = prose.Rate(0)
-    columns = [
-        tables.Column("third", "Horizon"),
-        tables.Column("n", "Weeks judged", prose.count, secondary=True),
-        tables.Column("held80", "In 8 in 10", share),
-        tables.Column("held95", "In 19 in 20", share),
-        tables.Column("error", "Error", prose.Rate(1)),
-        tables.Column("naive_error", "“As last year”", prose.Rate(1), secondary=True),
-    ]
-    held = frame["held80"].to_numpy() @ frame["n"].to_numpy() / frame["n"].sum()
-    title = f"{share(held)} of shops' weeks lay in ranges that promised 80%"
-    subtitle = "Error: money foreseen in the wrong week and shop, over all that was taken."
-    return TableBlock(title, tables.table(frame, columns), subtitle=subtitle)
-
-
-def _no_record(horizon: int) -> NotAvailable:
-    return NotAvailable("Track record", f"{horizon} weeks of trade after half a year of history")
-
-
-def judged(found: Found, population: Population) -> pd.DataFrame:
-    """Forecasts made again at up to three earlier moments and what came; empty where the history is too short."""
-    if isinstance(found, NotAvailable):
-        return pd.DataFrame()
-    horizon, panel = len(found.weeks), found.panel
-    origins = scorecard.last_origins(len(panel.weeks), horizon, 2 * 52)
-    if not origins:
-        return pd.DataFrame()
-    return scorecard.with_actual(scorecard.remade(panel, horizon, population, origins), panel)
+def _learning(frame: pd.DataFrame) -> str:
+    return "Learning: under a year of trade; the season is the network's." if (frame["borrowed"] != "").any() else ""
 
 
 def unknowable(found: Found) -> Block:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from barberlab.runs.inside import keep, keep_posterior, keep_result, report_gate
+from barberlab.runs.inside import earlier, keep, keep_posterior, keep_result, report_gate
 
 if TYPE_CHECKING:
     from barberlab.models.population import Population
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from barberlab.scope import Scope
     from barberlab.workspace import Workspace
 
-__all__ = ["keep", "keep_posterior", "keep_result", "latest", "population_of", "report_gate"]
+__all__ = ["earlier", "keep", "keep_posterior", "keep_result", "latest", "population_of", "report_gate"]
 
 
 def latest(scope: Scope, workspace: Workspace | None = None) -> Reports:

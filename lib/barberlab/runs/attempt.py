@@ -17,7 +17,7 @@ import pandas as pd
 from barberlab import files
 from barberlab.data import versions
 from barberlab.errors import GateFailed
-from barberlab.runs import confine, gates, inside, kernel, memory, results, scan
+from barberlab.runs import confine, forecasts, gates, inside, kernel, memory, results, scan
 from barberlab.runs.gates import GateResult
 from barberlab.runs.jobs import Job
 from barberlab.runs.kernel import Failure
@@ -54,6 +54,7 @@ class Attempt:
         self._gates: list[GateResult] = []
         self._confinement, self._notes = "", [] if memory.is_known() else ["memory not limited: no /proc here"]
         self._ran: nbformat.NotebookNode | None = None
+        self._earlier: dict[str, str] = {}
 
     def publish(self) -> None:
         """Execute, render, pass the gates and publish; whatever it raises, nothing was published."""
@@ -97,11 +98,13 @@ class Attempt:
             "SOURCE_DATE_EPOCH": str(int(job.as_of.timestamp())),
             "TZ": "UTC",
         } | confine.environment(self._workspace, job.network, self._staging)
+        self._lay_out_earlier()
         since = time.monotonic()
         limits, what = self._task.limits, (job.report.notebook, job.parameters, self._workspace.root, environment)
         most = limits.memory_bytes or memory.share()
         ran = kernel.execute(*what, limits.cell_s, limits.notebook_s, self._task.engine, most)
         self._durations |= {"execute": _seconds(since), "cells": list(ran.seconds)}
+        files.remove_folder(self._staging / inside.EARLIER)
         self._confinement = ran.confinement
         self._ran = ran.notebook
         if self._ran is not None:
@@ -109,6 +112,12 @@ class Attempt:
         if ran.failure:
             raise Stopped(ran.failure)
         return self._ran
+
+    def _lay_out_earlier(self) -> None:
+        """What this report foresaw before; it stays where it is kept, and only the run's manifest names it."""
+        found = forecasts.stage(self._outputs, self._job.report.name, self._job.as_of, self._staging)
+        self._earlier = found.runs
+        self._notes += found.notes
 
     def _render(self, notebook: nbformat.NotebookNode) -> dict[str, str]:
         since, context = time.monotonic(), self._context()
@@ -174,6 +183,7 @@ class Attempt:
             engine=self._task.engine,
             retried=self._retried,
             notes=self._notes,
+            earlier=self._earlier,
             started=self._started.isoformat(timespec="seconds"),
             finished=datetime.now(UTC).isoformat(timespec="seconds"),
         )

@@ -1,8 +1,9 @@
-"""Could everything be had back? A copy of data, settings and published runs with a sum of every file, and its way back.
+"""Could everything be had back? A copy of data, settings, published runs with a sum of every file, and its way back.
 
 A backup is a folder or a tar file. What it holds belongs together: runs are read before data, so the data versions that
-they name are in it, and every file is compared with its sum on the way in and on the way out. Pseudonym keys are secret
-and go into a file of their own, only when it is named. Nothing is ever overwritten: not a backup, not a workspace.
+they name are in it, and every file is compared with its sum on the way in and on the way out. Of runs that are not
+published any more it holds what they foresaw. Pseudonym keys are secret and go into a file of their own, only when it
+is named. Nothing is ever overwritten: not a backup, not a workspace.
 """
 
 import os
@@ -15,7 +16,7 @@ from pathlib import Path
 from barberlab import files
 from barberlab.data.versions import Version
 from barberlab.errors import BadInput, Damaged
-from barberlab.runs import archive, ledger, operations, outputs, published, release
+from barberlab.runs import archive, forecasts, ledger, operations, outputs, published, release
 from barberlab.runs import manifest as manifests
 from barberlab.runs.archive import Archive
 from barberlab.runs.outputs import RUN_ID, Outputs
@@ -140,7 +141,13 @@ def _all(workspace: Workspace, left_out: dict[str, str]) -> Iterator[_File]:
     yield from _unless_damaged("benchmark ledger", _ledger(workspace), left_out)
     homes = [outputs.of(workspace, network) for network in outputs.networks(workspace)]
     for home in [*homes, operations.of(workspace)]:
-        yield from _unless_damaged(f"runs of {home.network}", _published(workspace, home), left_out)
+        whole = _unless_damaged(f"runs of {home.network}", _published(workspace, home), left_out)
+        yield from whole
+        places = {one.place for one in whole}
+        for run in forecasts.kept(home):
+            if _place(workspace, run / manifests.NAME) not in places:
+                what = f"what {run.name} of {home.network} foresaw"
+                yield from _unless_damaged(what, _foreseen(workspace, home, run), left_out)
     for network in workspace.networks():
         yield from _unless_damaged(f"data of {network}", _data(workspace, network), left_out)
 
@@ -168,6 +175,14 @@ def _published(workspace: Workspace, home: Outputs) -> Iterator[_File]:
         yield _File(_place(workspace, run / manifests.NAME), (run / manifests.NAME).read_bytes())
         for path, sums in manifest.files.items():
             yield _File(_place(workspace, run / path), path=run / path, sha256=sums["sha256"])
+
+
+def _foreseen(workspace: Workspace, home: Outputs, run: Path) -> Iterator[_File]:
+    """What a run foresaw, as it is kept when the run goes."""
+    manifest, aside = manifests.read_alone(run), home.folder / forecasts.FOLDER / run.name
+    yield _File(_place(workspace, aside / manifests.NAME), (run / manifests.NAME).read_bytes())
+    for path in forecasts.forecast_files(manifest):
+        yield _File(_place(workspace, aside / path), manifests.verified(run, manifest, path))
 
 
 def _data(workspace: Workspace, network: str) -> Iterator[_File]:

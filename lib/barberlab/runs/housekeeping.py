@@ -1,7 +1,8 @@
 """What may go? Old runs and old data versions, never what is published, named by a kept run, or at work.
 
-A run is renamed to what the next run sweeps before it is taken apart, a data version loses its name before its files:
-whenever this is interrupted, what can still be read is whole.
+What a published run foresaw stays, apart from it: see forecasts.py. A run is renamed to what the next run sweeps before
+it is taken apart, a data version loses its name before its files: whenever this is interrupted, what can still be read
+is whole.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,8 +14,8 @@ from barberlab import files
 from barberlab.data import versions
 from barberlab.data.versions import Version
 from barberlab.errors import BadInput, BarberlabError, Busy, Damaged
+from barberlab.runs import forecasts, operations, outputs
 from barberlab.runs import manifest as manifests
-from barberlab.runs import operations, outputs
 from barberlab.runs.outputs import RUN_ID, STAGING, Outputs
 from barberlab.runs.status import size
 from barberlab.workspace import Workspace
@@ -61,7 +62,7 @@ def _network(workspace: Workspace, network: str, keep: int, dry_run: bool) -> Pr
                 locks.enter_context(versions.exclusive(workspace, network))
             runs = [*_old_runs(home, keep), *_old_runs(home.asides, keep)]
             gone = _old_versions(data, home, runs)
-            freed = sum(map(size, runs)) + _size_of(data, gone)
+            freed = sum(size(run) - _stays(home, run) for run in runs) + _size_of(data, gone)
             if not dry_run:
                 _remove_runs(home, runs)
                 _remove_versions(data, gone)
@@ -139,9 +140,15 @@ def _quarantine(version: Version) -> Path:
     return version.folder / "quarantine" / f"{version.path.stem}.parquet"
 
 
+def _stays(home: Outputs, run: Path) -> int:
+    """Bytes of a run that are kept for good."""
+    return sum((run / path).stat().st_size for path in forecasts.of_run(run)) if run.parent == home.folder else 0
+
+
 def _remove_runs(home: Outputs, runs: Iterable[Path]) -> None:
     home.sweep()
     for run in runs:
+        forecasts.set_aside(home, run)
         aside = home.folder / f"{STAGING}{run.name}"
         run.replace(aside)
         files.remove_folder(aside)

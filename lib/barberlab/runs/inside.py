@@ -1,5 +1,7 @@
 """What may a notebook hand to its run? Tables, results and draws that outlive it, and gates of its own.
 
+And what does it find there? The forecasts that earlier runs of the same report made.
+
 All find the run by BARBERLAB_RUN_DIR, which the runner sets for the kernel. Outside a run, in JupyterLab, they only
 give back what they were given, so that a notebook reads the same in both places.
 """
@@ -22,7 +24,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
 RUN_DIR = "BARBERLAB_RUN_DIR"
-GATES, RESULTS = "gates.jsonl", "results.jsonl"
+GATES, RESULTS, EARLIER = "gates.jsonl", "results.jsonl", "earlier"
+FORECAST = "forecast_"
 TABLE_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 # A spreadsheet runs a cell that begins like this, also in full-width letters and after blanks.
 _FORMULA = re.compile(r"\s*[=+\-@\t\r\n＝＋－＠]")
@@ -32,7 +35,8 @@ _PLAIN_NUMBER = re.compile(r"-?\d+(?:[.,]\d+)*\s?%?")
 def keep(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     """`frame` itself; inside a run it is also kept as tables/<name>.parquet and .csv, for pages and other readers.
 
-    A named index becomes columns. Units and other `attrs` are kept with the Parquet file. Raises BadInput for a name
+    A named index becomes columns. Units and other `attrs` are kept with the Parquet file. One whose name begins with
+    `forecast_` stays when its run is pruned, and later runs find it again by `earlier`. Raises BadInput for a name
     that is not lower-case letters, digits and _, and for columns without names of their own.
     """
     _check_name("table", name)
@@ -44,6 +48,20 @@ def keep(name: str, frame: pd.DataFrame) -> pd.DataFrame:
         files.write(folder / f"{name}.parquet", parquet(flat))
         files.write(folder / f"{name}.csv", csv_text(flat).encode())
     return frame
+
+
+def earlier(name: str) -> pd.DataFrame:
+    """The tables `name` that earlier published runs of this report kept, with their run_id; empty outside a run.
+
+    `name` begins with `forecast_`. Raises BadInput for one that does not: of other tables only the newest run's stay.
+    """
+    import pandas as pd  # noqa: PLC0415
+
+    _check_name("table", name)
+    if not name.startswith(FORECAST):
+        raise BadInput(f"table {name!r}: earlier runs are asked for forecasts, whose names begin with {FORECAST!r}")
+    path = Path(os.environ.get(RUN_DIR, "")) / EARLIER / f"{name}.parquet"
+    return pd.read_parquet(path) if RUN_DIR in os.environ and path.is_file() else pd.DataFrame()
 
 
 def keep_result(

@@ -170,7 +170,7 @@ def _values(report: Report, network: str, at: datetime, given: Mapping[str, Any]
 
 
 def _key(report: Report, values: dict[str, Any], data_sha256: str, settings: Params, code: dict[str, Any]) -> str:
-    running = [code["lib_sha256"], code["lock_sha256"], code["python"]]
+    running = [code["lib_sha256"], code["lock_sha256"], code["python"], code["populations"]]
     parts = [report.name, report.cells, values, data_sha256, settings.model_dump(mode="json"), running]
     return files.sha256_bytes(files.json_bytes(parts))
 

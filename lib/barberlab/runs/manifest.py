@@ -21,7 +21,7 @@ from barberlab.errors import Damaged
 NAME = "manifest.json"
 SCHEMA = 1
 LIB = Path(barberlab.__file__).parent
-LOCK = "requirements.lock"
+LOCK, POPULATIONS = "requirements.lock", "params/populations"
 PACKAGES = (
     *("arviz", "duckdb", "ibis-framework", "ipykernel", "matplotlib", "nbclient", "nbconvert", "numpy", "pandas"),
     *("papermill", "pyarrow", "pymc", "seaborn"),
@@ -32,9 +32,11 @@ PACKAGES = (
 class Manifest:
     """One run. Instants are ISO 8601 in UTC; `started` and `finished` are the clock's, `as_of` is the data's.
 
-    data: version, sha256, as_of, facts. code: commit, dirty, lib_sha256, lock_sha256, python, packages. gates: name,
+    data: version, sha256, as_of, facts. code: commit, dirty, lib_sha256, lock_sha256, populations,
+    python, packages. gates: name,
     passed, what. files: sha256 and bytes by path inside the run's folder. durations: seconds, `cells` in their order.
     confinement: what kept the kernel from other networks' files, or why nothing did; empty where no kernel was started.
+    earlier: the runs whose forecasts it could look back at, with the sums of their manifests.
     engine: what started it. retried: why earlier tries of this run did not finish. notes: what is missing, and why.
     """
 
@@ -59,6 +61,7 @@ class Manifest:
     engine: str = ""
     retried: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    earlier: dict[str, str] = field(default_factory=dict)
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
     schema: int = SCHEMA
 
@@ -112,16 +115,17 @@ def verified(folder: Path, manifest: Manifest, path: str) -> bytes:
 
 
 def code_facts(root: Path) -> dict[str, Any]:
-    """Commit, sums of lib/barberlab and of the workspace's lock file, and the versions that run it."""
+    """Commit, sums of lib/barberlab and of the workspace's lock and population files, and the versions that run it."""
     return code_sums(root) | _commit() | {"packages": {name: _version(name) for name in PACKAGES}}
 
 
 def code_sums(root: Path) -> dict[str, Any]:
     """Of these facts the ones that a run's numbers depend on, at once."""
-    lock = root / LOCK
+    lock, populations = root / LOCK, sorted((root / POPULATIONS).glob("*.json"))
     return {
         "lib_sha256": _lib_sha256(),
         "lock_sha256": files.sha256(lock) if lock.is_file() else None,
+        "populations": {path.stem: files.sha256(path) for path in populations},
         "python": platform.python_version(),
     }
 

@@ -4,6 +4,7 @@
     outputs/<network>/failed/r000013-shop/    one that did not pass: manifest.json, error.json, notebooks/
     outputs/<network>/.staging-r000014-shop-ab12cd34/  one at work, or left by a crash and swept by the next run
     outputs/<network>/latest.json             report -> run_id and the sum of its manifest; what is published
+    outputs/<network>/forecasts/              what runs foresaw that are no longer there, see forecasts.py
     outputs/<network>/.lease/                 who is running it, see lease.py
 
 A run per report, so that one report's failure leaves its own last good one in place and the others move on. The number
