@@ -655,7 +655,8 @@ def _say_moved(name: str, differences: list) -> None:
 def main() -> None:
     """The entry point: our own errors become one line on stderr and an exit code, never a traceback."""
     try:
-        app(standalone_mode=False)
+        # What comes back is the code of an end that typer has told itself: 130 for Ctrl-C.
+        sys.exit(app(standalone_mode=False) or 0)
     except TyperException as error:
         # Its words alone do not say which option is meant.
         err.print(f"barberlab: {error.format_message()}", markup=False)

@@ -60,8 +60,9 @@ READ_AT_IMPORT = (
     "MKL_*", "MPLCONFIGDIR", "NPY_*", "NUMBA_*", "NUMEXPR_*", "OMP_*", "OPENBLAS_*", "PATH", "PYARROW_*",
     "PYTENSOR*", "PYTHON*", "SCIPY_*", "TORCH_*", "VIRTUAL_ENV", "XDG_*", "XLA_*",
 )  # fmt: skip
-# PYTHONPATH and PYTHONSTARTUP take effect in each kernel; PYTHONHASHSEED cannot.
-NOT_READ_AT_IMPORT = {"PYTHONPATH", "PYTHONSTARTUP", *SINGLE_THREADED, *HASH_SEED}
+# PYTHONPATH and PYTHONSTARTUP take effect in each kernel; PYTHONHASHSEED cannot. PYARROW_IGNORE_TIMEZONE is for Spark,
+# and pandera sets it in whoever imports it: before and after, the same parent serves.
+NOT_READ_AT_IMPORT = {"PYTHONPATH", "PYTHONSTARTUP", "PYARROW_IGNORE_TIMEZONE", *SINGLE_THREADED, *HASH_SEED}
 
 
 class NoPlace(Exception):

@@ -459,6 +459,7 @@ def test_a_look_at_an_earlier_period_leaves_the_published_report_in_its_place(pl
     [earlier] = runner.run(place, ["north"], parameters={"period": "2025-05"}, pages=bench.pages())
     assert (earlier.state, "2025-05" in earlier.page.read_text()) == ("published", True)
     assert earlier.page.parent.parent == place.outputs / "north" / "asides"
+    assert earlier.run_id != usual.run_id
     assert published.latest(place, Scope("north"), "performance").folder == usual.page.parent
     [again] = runner.run(place, ["north"], pages=bench.pages())
     assert (again.state, again.run_id) == ("unchanged", usual.run_id)

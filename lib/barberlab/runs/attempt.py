@@ -206,6 +206,7 @@ class Attempt:
             version=data.number,
             parameters=job.parameters,
             params=job.params,
+            aside=self._outputs.aside,
         )
 
     @property

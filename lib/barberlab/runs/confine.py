@@ -1,12 +1,15 @@
 """May a kernel that serves one network open anything else? Landlock, the Linux kernel's own sandbox, says no.
 
-What it may open: the interpreter with its libraries and the parts of the system they need, the workspace's notebooks
-and settings, this network's data, its run's staging folder and a folder of its own for all that is temporary. The
-rest - other networks, their runs, every key, home - is PermissionError, for the kernel and whatever it starts.
+What it may open: the interpreter with its libraries and the parts of the system they need, the workspace's settings,
+the released benchmark, this network's data, its run's staging folder and a folder of its own for all that is temporary.
+The rest - other networks, their runs, every key, home - is PermissionError, for the kernel and whatever it starts.
 
 Landlock holds the thread that asks for it and what this thread starts later. So `enter` is called from the start-up
 file of the kernel's private IPython folder, which IPython executes before it opens a socket, starts a thread or sees a
 cell, in a fresh kernel as in a forked one. Nothing in a notebook comes earlier, and nothing can take it back.
+
+Nothing may be put into /dev/shm, where every network's kernel could read it: what shares memory between processes
+(multiprocessing's locks, pools and arrays) fails, and chains are sampled in threads (nutpie) or one after the other.
 
 What remains open: names and sizes of files (stat), the network, and before ABI 9 the named sockets of other processes,
 which therefore must not trust everybody of the same user. A kernel run by root keeps root's powers over files, which
@@ -34,6 +37,8 @@ _OWN, _SAID = "kernel", "confinement"
 # By its path: to import barberlab.runs is to import pandas, whose threads would stay outside.
 _START = "import runpy\nrunpy.run_path({module!r}, run_name='confine')['enter']({own!r})\n"
 LIB = Path(__file__).parents[2]
+# Settings that name other networks, or whom to tell of failures.
+_OTHERS = ("networks", "schedule.yaml")
 
 # linux/landlock.h. The numbers of the calls are the same on every architecture that Python 3.13 runs on.
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
@@ -94,9 +99,9 @@ class _Powers(ctypes.Structure):
 
 def environment(workspace: Workspace, network: str, staging: Path) -> dict[str, str]:
     """What a kernel's environment must hold, so that `prepare` confines it to `network` and its run in `staging`."""
-    settings = [path for path in sorted(workspace.params.iterdir()) if path.name != "networks"]
+    settings = [path for path in sorted(workspace.params.iterdir()) if path.name not in _OTHERS]
     own = [workspace.params / "networks" / f"{network}.yaml", workspace.network(network)]
-    return environment_of([*settings, *own, workspace.notebooks], [staging])
+    return environment_of([*settings, *own, workspace.benchmark / "releases", workspace.sample], [staging])
 
 
 def environment_of(read: Iterable[Path], write: Iterable[Path]) -> dict[str, str]:
@@ -230,6 +235,22 @@ def _move_in(own: Path) -> None:
     os.environ.update({name: str(own / folder) for name, folder in names.items()})
     # A forked kernel has its parent's answer.
     tempfile.tempdir = None
+    _compile_in(own / "pytensor")
+
+
+def _compile_in(folder: Path) -> None:
+    """PyTensor's compiled code in the kernel's own folder, also where a forked kernel has imported it already."""
+    numba = folder / "numba"
+    numba.mkdir(parents=True)
+    given = os.environ.get("PYTENSOR_FLAGS", "")
+    os.environ["PYTENSOR_FLAGS"] = f"{given},base_compiledir={folder}".lstrip(",")
+    if "pytensor" in sys.modules:
+        config = sys.modules["pytensor"].config
+        config.compiledir = folder
+        # It refuses to be set again, and what compiles by numba asks for it when it is first imported.
+        config._config_var_dict["base_compiledir"].val = folder
+    if "pytensor.link.numba.cache" in sys.modules:
+        sys.modules["pytensor.link.numba.cache"].NUMBA_CACHE_PATH = numba
 
 
 # Landlock's three calls

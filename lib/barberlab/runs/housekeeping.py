@@ -78,7 +78,7 @@ def _operators(workspace: Workspace, keep: int, dry_run: bool) -> Pruned:
         return Pruned(home.network)
     try:
         with operations.locked(workspace):
-            runs = [*_old_runs(home, keep), *_old_runs(home.asides, keep)]
+            runs = _old_runs(home, keep)
             freed = sum(map(size, runs))
             if not dry_run:
                 _remove_runs(home, runs)

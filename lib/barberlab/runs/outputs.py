@@ -138,7 +138,8 @@ class Outputs:
 
         Who lost the lease without knowing may still be writing: another run's folder of that number is not its own.
         """
-        known = [*self.folder.glob("r*-*"), *(self.folder / "failed").glob("r*-*")]
+        homes = (self.leased, self.leased / ASIDES)
+        known = [path for home in homes for folder in (home, home / "failed") for path in folder.glob("r*-*")]
         known += [Path(to["run_id"]) for to in self.pointers().values()]
         run_id = f"r{max(map(_number, known), default=0) + 1:06}-{report}"
         return run_id, files.make_folder(self.folder / f"{STAGING}{run_id}-{uuid.uuid4().hex[:8]}")
@@ -162,8 +163,9 @@ class Outputs:
 
     def sweep(self) -> None:
         """Remove what a crashed run left, and write a spoilt latest.json anew. Only under `locked`."""
-        for path in self.folder.glob(f"{STAGING}*"):
-            files.remove_folder(path)
+        for folder in (self.leased, self.leased / ASIDES):
+            for path in folder.glob(f"{STAGING}*"):
+                files.remove_folder(path)
         for path in self.folder.glob(".latest.json.*.tmp"):
             path.unlink()
         try:

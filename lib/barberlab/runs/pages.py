@@ -30,6 +30,7 @@ class Context:
     version: int
     parameters: dict[str, Any]
     params: Params
+    aside: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def _page(notebook: nbformat.NotebookNode, context: Context) -> str:
         network=context.facts.get("name") or context.network,
         facts=facts,
         foot=foot,
-        home=("../index.html", "All reports"),
+        home=(f"{'../' * (2 if context.aside else 1)}index.html", "All reports"),
     )
 
 
