@@ -155,8 +155,9 @@ def _answer(found: Judged, there: Placed) -> str:
         return "Shops cannot be compared yet"
     name, first = next(iter(found.ranked.items()))
     real = int(insight.gaps(first)["real"].sum())
-    said = f"{prose.spelled(real).capitalize()} of {prose.count(len(first.names))} shops truly differ in {label(name).lower()}"
-    said = said if real else f"No shop truly differs in {label(name).lower()}"
+    what = label(name).lower()
+    counted = f"{prose.spelled(real).capitalize()} of {prose.count(len(first.names))} shops truly differ in {what}"
+    said = counted if real else f"No shop truly differs in {what}"
     if there.needs:
         return said
     unsure = int((there.given["segment"] == UNCERTAIN).sum())
