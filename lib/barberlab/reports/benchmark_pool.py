@@ -64,8 +64,8 @@ def position_table(pool: Pool, found: Judged, shops: int) -> Block:
 
 _NOTE = (
     "Each percentage holds the error of both sides: our own range, and the noise that hides every member. Where few "
-    "networks take part only the quarters are told: 75% or more says no more than that. "
-    "Suppressed: for privacy, too few networks."
+    "networks take part only the quarters are told: 75% or more says no more than that. Suppressed: for privacy, too "
+    "few networks."
 )
 
 
