@@ -26,7 +26,8 @@ METRICS = (
 SCORED = {"utilisation": "utilisation", "retention_42": "retention_42", "average_ticket": "premium_ticket_cents"}
 MONTHS = 6  # what a shop is judged by: long enough to tell, short enough to be about now
 STABLE = 12  # months of the stability figure
-DRAWS, FEWER = 2000, 400  # of the page's own period; of each earlier month
+DRAWS, FEWER = 2000, 400  # of the page's own period; of each earlier month, and of very many shops
+MOST_VALUES = 4_000_000  # draws times shops that a figure may keep: 32 MB
 MOST_ROWS = 40
 
 
@@ -76,7 +77,8 @@ def judged(frames: Mapping[str, pd.DataFrame], months: int = MONTHS, skip: int =
     found, needs = {}, {}
     for seed, (name, frame) in enumerate(frames.items()):
         try:
-            found[name] = benchmark_kpis.ranked(recent(frame, months, skip), draws=draws, seed=seed)
+            room = max(FEWER, MOST_VALUES // max(frame["location_id"].nunique(), 1))
+            found[name] = benchmark_kpis.ranked(recent(frame, months, skip), draws=min(draws, room), seed=seed)
         except Lacking as lacking:
             needs[name] = lacking.needs
     currency = next(iter(frames.values())).attrs["currency"]
@@ -153,8 +155,9 @@ def _answer(found: Judged, there: Placed) -> str:
         return "Shops cannot be compared yet"
     name, first = next(iter(found.ranked.items()))
     real = int(insight.gaps(first)["real"].sum())
-    said = f"{prose.spelled(real).capitalize()} of {len(first.names)} shops truly differ in {label(name).lower()}"
-    said = said if real else f"No shop truly differs in {label(name).lower()}"
+    what = label(name).lower()
+    counted = f"{prose.spelled(real).capitalize()} of {prose.count(len(first.names))} shops truly differ in {what}"
+    said = counted if real else f"No shop truly differs in {what}"
     if there.needs:
         return said
     unsure = int((there.given["segment"] == UNCERTAIN).sum())
@@ -179,10 +182,11 @@ def _gap_line(found: Judged) -> tuple[str, str] | None:
         return None
     real = table[table["real"]]
     if real.empty:
-        return f"None of {len(table)} gaps is real.", "What a league table would show here is chance."
+        return f"None of {prose.count(len(table))} gaps is real.", "What a league table would show here is chance."
     per = real.groupby("metric", sort=False).size()
-    parts = prose.listed([f"{n} in {label(metric).lower()}" for metric, n in per.items()])
-    return f"{len(real)} of {len(table)} gaps between a shop and the network are real.", f"{parts}."
+    parts = prose.listed([f"{prose.count(n)} in {label(metric).lower()}" for metric, n in per.items()])
+    first = f"{prose.count(len(real))} of {prose.count(len(table))} gaps between a shop and the network are real."
+    return first, f"{parts}."
 
 
 def _rank_line(found: Judged, ranks: pd.DataFrame, names: Mapping[str, str]) -> tuple[str, str] | None:
@@ -195,7 +199,7 @@ def _rank_line(found: Judged, ranks: pd.DataFrame, names: Mapping[str, str]) -> 
     first = "A rank says less than it seems." if width > 1 else "Here a rank would hold."
     rest = (
         f"By {label(metric).lower()} the usual shop’s place is known to within {prose.plural(width, 'place')} of "
-        f"{len(own)} (8 in 10). Best of all: {names[best['unit']]}, {prose.chance(float(best['p_best']))}."
+        f"{prose.count(len(own))} (8 in 10). Best of all: {names[best['unit']]}, {prose.chance(float(best['p_best']))}."
     )
     return first, rest
 
@@ -205,8 +209,9 @@ def _segment_line(there: Placed) -> tuple[str, str] | None:
         return None
     counts = there.given["segment"].value_counts()
     unsure = int(counts.get(UNCERTAIN, 0))
-    listed = prose.listed([f"{counts[name]} {name.lower()}" for name in SEGMENTS if name in counts])
-    first = f"{len(there.names) - unsure} of {len(there.names)} shops can be placed."
+    listed = prose.listed([f"{prose.count(counts[name])} {name.lower()}" for name in SEGMENTS if name in counts])
+    whole = len(there.names)
+    first = f"{prose.count(whole - unsure)} of {prose.count(whole)} shops can be placed."
     return first, f"{listed}; by {there.by}." if listed else f"By {there.by}."
 
 

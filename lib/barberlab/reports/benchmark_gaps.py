@@ -8,9 +8,11 @@ import pandas as pd
 from barberlab.errors import NotAvailable as Lacking
 from barberlab.models import benchmark_kpis, insight, practices
 from barberlab.reports import figures, marks, prose, tables
-from barberlab.reports.benchmark import DRAWS, MONTHS, MOST_ROWS, Judged, recent
+from barberlab.reports.benchmark import DRAWS, MONTHS, Judged, recent
 from barberlab.reports.blocks import Block, NotAvailable, Paragraph, TableBlock, slug
 from barberlab.reports.measures import LOWER_IS_BETTER, form, label
+
+MOST_PRICED = 20  # lines of the table of money
 
 
 def gap_figure(found: Judged, metric: str, names: Mapping[str, str], what: str = "shop") -> Block:
@@ -78,7 +80,8 @@ def _yearly(frame: pd.DataFrame) -> dict[str, float]:
 
 
 def _priced(table: pd.DataFrame, names: Mapping[str, str], money: prose.Money) -> Block:
-    table = table.assign(size=table["mid"].abs()).sort_values("size", ascending=False).head(MOST_ROWS)
+    all_of_them = len(table)
+    table = table.assign(size=table["mid"].abs()).sort_values("size", ascending=False).head(MOST_PRICED)
     said = [prose.estimate(row.mid, row.low80, row.high80, money) for row in table.itertuples()]
     table = table.assign(
         shop=table["unit"].map(names),
@@ -93,7 +96,8 @@ def _priced(table: pd.DataFrame, names: Mapping[str, str], money: prose.Money) -
         tables.Column("range", "8 in 10", str),
         tables.Column("sure", "Chance it is real", str, secondary=True),
     ]
-    subtitle = (
+    which = f"The {MOST_PRICED} largest of {prose.count(all_of_them)}. " if all_of_them > MOST_PRICED else ""
+    subtitle = which + (
         "The shop’s own gap to the network over a year of its hours, visits or bookings, were nothing else different. "
         "The lines of one shop overlap and must not be added: an hour’s revenue holds its tickets and missed visits."
     )

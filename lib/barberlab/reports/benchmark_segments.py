@@ -23,12 +23,12 @@ def segment_figure(there: Placed) -> Block:
         return NotAvailable("Segments", there.needs)
     counts = there.given["segment"].value_counts()
     unsure = int(counts.get(UNCERTAIN, 0))
-    cannot = f"{prose.spelled(unsure).capitalize()} of {len(there.names)} shops cannot be placed yet"
+    cannot = f"{prose.spelled(unsure).capitalize()} of {prose.count(len(there.names))} shops cannot be placed yet"
     cover = "" if there.score is None else f" The score knows {prose.Rate()(there.score.coverage)} of its weight."
     return figures.segment_bar(
         counts,
         slug="segments",
-        title=cannot if unsure else f"All {len(there.names)} shops can be placed",
+        title=cannot if unsure else f"All {prose.count(len(there.names))} shops can be placed",
         subtitle=(
             f"Shops by segment: {there.by}.{cover} Elite and Underperforming need a chance of 80%, the others of 50%; "
             "the rest is uncertain."
