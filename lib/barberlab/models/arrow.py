@@ -48,6 +48,12 @@ class Arrow:
         """(shop, e) mean of the shops, given a value of what is shared."""
         return np.einsum("lij,lj->li", self.spread, self.pull - self.edges @ shared)
 
+    def marginals(self) -> tuple[np.ndarray, np.ndarray]:
+        """(mean, variance) of the shops (shop, e), what they share integrated out."""
+        leaning = np.einsum("lij,lja->lia", self.spread, self.edges)
+        shared = np.einsum("lia,ab,lib->li", leaning, np.linalg.inv(self.schur), leaning)
+        return self.shops(self.shared_mean), self.spread.diagonal(axis1=1, axis2=2) + shared
+
     def log_det(self) -> float:
         """ln |precision|."""
         shops, shared = self._root.diagonal(axis1=1, axis2=2), np.linalg.cholesky(self.schur).diagonal()

@@ -128,7 +128,7 @@ def _first_guess(like: Likelihood, prior: Prior, variant: str) -> np.ndarray:
 def _draws(
     like: Likelihood, peak: Peak, rng: np.random.Generator, n: int
 ) -> tuple[Rhythms, np.ndarray, np.ndarray, np.ndarray]:
-    """(draws, hyperparameters, mean, standard deviation of the shops), the latter given each draw's shared part."""
+    """(draws, hyperparameters, mean, standard deviation of the shops), the latter exact given each draw's log_sd."""
     of_sd, of_shops, of_shared = (_pairs(rng, n, *shape) for shape in ((MEANS,), peak.pull.shape, (MEANS + like.free,)))
     log_sd, shops, shared, means, spreads = peak.draw_sd(of_sd), [], [], [], []
     for one, *normal in zip(log_sd, of_shops, of_shared, strict=True):
@@ -136,8 +136,9 @@ def _draws(
         drawn, both = arrow.draw(*normal)
         shops.append(drawn)
         shared.append(both)
-        means.append(arrow.shops(both))
-        spreads.append(arrow.spread.diagonal(axis1=1, axis2=2))
+        mean, variance = arrow.marginals()
+        means.append(mean)
+        spreads.append(variance)
     both, sd = np.stack(shared), np.sqrt(np.mean(spreads, axis=0) + np.var(means, axis=0))
     unseen = both[:, :MEANS] + np.exp(log_sd) * _pairs(rng, n, MEANS)
     drawn = rhythms(like, np.stack(shops), both, unseen)
