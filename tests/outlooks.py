@@ -23,7 +23,7 @@ def panel(shops: int = 3, weeks: int = 130, first: np.datetime64 = FIRST, seed: 
     rng = np.random.default_rng(seed)
     wave = 0.1 * np.cos(2 * np.pi * np.arange(weeks) / 52.18)
     log = 12 + np.arange(shops)[:, None] / 5 + wave + 0.05 * rng.standard_normal((shops, weeks))
-    ids = np.array([f"s{i}" for i in range(shops)])
+    ids = np.sort(np.array([f"s{i}" for i in range(shops)]))
     known = np.zeros((shops, weeks, 0))
     return Panel(first + WEEK * np.arange(weeks), np.array(["n"] * shops), ids, np.exp(log), known, ())
 

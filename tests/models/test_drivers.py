@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from panels_made import made
 
 from barberlab.errors import NotAvailable
 from barberlab.models.drivers import Drivers, drivers
+from panels_made import made
 
 YEAR = 52
 WEEKS = 2 * YEAR + 13
@@ -63,8 +63,9 @@ def moved_holidays(seed: int, effect: float, drift: float, noise: float) -> tupl
 @pytest.mark.parametrize(("drift", "noise"), [(0.0, 0.03), (0.03, 0.0), (0.02, 0.02)], ids=["noise", "drift", "both"])
 @pytest.mark.parametrize("effect", [-0.15, 0.1])
 def test_a_moved_holiday_is_found_within_its_interval(effect, drift, noise):
-    """Noise and its correlation are estimated from a year of steps, so that 91 to 94 % of 400 intervals of 95 % held the
-    truth, not 95. Of 100 at least 84 do: at 91 % fewer would by chance in 1 of 100, at 75 % nearly always.
+    """The steps' correlation is an estimate too, so that 91 to 94 % of 400 intervals of 95 % held the truth, not 95.
+
+    Of 100 at least 84 do: at 91 % fewer would by chance in 1 of 100, at 75 % nearly always.
     """
     inside = 0
     for seed in range(100):

@@ -4,10 +4,10 @@ from datetime import date
 from functools import cache
 
 import numpy as np
-import outlooks
 import pandas as pd
 import pytest
 
+import outlooks
 from barberlab.errors import NotAvailable
 from barberlab.models import outlook
 from barberlab.models.outlook import Outlook
@@ -85,8 +85,16 @@ def test_a_network_of_shut_shops_has_no_forecast():
 
 
 def test_a_network_under_half_a_year_has_none_either():
-    with pytest.raises(NotAvailable, match="needs 26 weeks of trade, it has 25"):
+    with pytest.raises(NotAvailable, match="needs 26 weeks of trade, there are 25"):
         outlook.outlook(outlooks.panel(2, 25), 13, outlooks.population())
+
+
+def test_a_year_with_trade_in_a_few_weeks_is_not_half_a_year_of_trade():
+    history = outlooks.panel(2, 60)
+    history.revenue[:, ::2] = np.nan
+    history.revenue[:, :20] = np.nan
+    with pytest.raises(NotAvailable, match="needs 26 weeks of trade, there are 20"):
+        outlook.outlook(history, 13, outlooks.population())
 
 
 def weekly(values: list, first="2024-01-01", shop="a") -> pd.DataFrame:
@@ -105,6 +113,12 @@ def test_only_whole_weeks_are_known():
     assert panel(told, since="2024-01-02").revenue.tolist() == [[2, 3, 4]]
 
 
+def test_weeks_in_which_nobody_traded_since_are_known_too():
+    found = panel(weekly([1, 2]), today="2024-02-04")
+    assert found.weeks[-1] == np.datetime64("2024-01-29")
+    np.testing.assert_array_equal(found.revenue, [[1, 2, np.nan, np.nan, np.nan]])
+
+
 def test_a_week_without_revenue_is_one_without_trade():
     found = panel(pd.concat([weekly([1, 0, None, 4]), weekly([5], "2024-01-08", "b")]))
     np.testing.assert_array_equal(found.revenue, [[1, np.nan, np.nan, 4], [np.nan, 5, np.nan, np.nan]])
@@ -113,6 +127,6 @@ def test_a_week_without_revenue_is_one_without_trade():
 
 
 def test_holidays_are_known_for_the_horizon_too():
-    found = panel(weekly([1, 2]), holidays=lambda weeks: np.arange(len(weeks)), horizon=3)
+    found = panel(weekly([1, 2]), today="2024-01-14", holidays=lambda weeks: np.arange(len(weeks)), horizon=3)
     assert found.known[0, :, 0].tolist() == [0, 1, 2, 3, 4]
     assert found.known_names == ("public holidays",)

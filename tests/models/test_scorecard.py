@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 import numpy as np
-import outlooks
 import pandas as pd
 import pytest
 
+import outlooks
 from barberlab.models import outlook, scorecard
 from barberlab.models.scorecard import Record
 

@@ -6,9 +6,9 @@ part that moved holidays explain is estimated; the rest is how the shops themsel
 
 The holidays' effect b is that of r_t = m_t + b x_t + noise, with r_t the log ratio of the network's revenue to that of
 52 weeks before, x_t the difference of holidays and m_t a level that drifts slowly; in steps from week to week m_t all
-but cancels. Steps that follow each other share a week's noise, so that they are correlated: generalised least squares with
-the size and correlation of what b leaves over (Cochrane & Orcutt 1949, JASA 44), and a t for that they are estimates
-(Gelman et al. 2013, Bayesian Data Analysis, sections 14.2 and 14.7).
+but cancels. Steps that follow each other share a week's noise: generalised least squares with the size and correlation
+of what b leaves over (Cochrane & Orcutt 1949, JASA 44), and a t because these are estimates (Gelman et al. 2013,
+Bayesian Data Analysis, sections 14.2 and 14.7).
 """
 
 from dataclasses import dataclass
