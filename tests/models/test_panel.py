@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from weekly_panels import shops, with_known, with_revenue
 
 from barberlab.errors import BadInput
 from barberlab.models.panel import WEEK
+from weekly_panels import shops, with_known, with_revenue
 
 
 def test_a_panel_as_it_was_knows_nothing_of_later_weeks():

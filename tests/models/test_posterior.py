@@ -41,7 +41,7 @@ def test_every_gate_can_fail(figure, value, words):
 
 
 def test_a_scale_that_ran_away_from_its_prior_is_an_alarm():
-    with pytest.raises(GateFailed, match="drift is 4.2 sd from its prior mean"):
+    with pytest.raises(GateFailed, match=r"drift is 4\.2 sd from its prior mean"):
         posterior.check(GOOD, ("slope", "drift"), np.array([0.3, -4.2]))
 
 

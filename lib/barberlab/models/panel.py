@@ -65,7 +65,7 @@ class Panel:
         return self.observed.sum(axis=1)
 
     def ahead(self, horizon: int) -> Self:
-        """The panel with known columns exactly `horizon` weeks ahead. Raises BadInput where they do not reach so far."""
+        """The panel with columns known exactly `horizon` weeks ahead. Raises BadInput where they are not."""
         self.check_horizon(horizon)
         weeks = len(self.weeks) + horizon
         known = self.known[:, :weeks] if self.known_names else np.zeros((len(self.location), weeks, 0))

@@ -1,7 +1,8 @@
 """How does a new shop grow into its trade? An opening curve, pooled over all openings that a population has seen.
 
 log revenue of a shop of `age` weeks lies c v(age) below where it is going, c ~ N(depth, spread^2) from shop to shop. v
-is the log of 1 - .65 exp(-age / weeks), a trade that fills up, divided by its value in the first week. Depth, spread and weeks are the population's; c is found with the shop's other effects, in closed form.
+is the log of 1 - .65 exp(-age / weeks), a trade that fills up, divided by its value in the first week. Depth, spread
+and weeks are the population's; c is found with the shop's other effects, in closed form.
 """
 
 from dataclasses import dataclass

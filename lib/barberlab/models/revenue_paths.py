@@ -26,9 +26,9 @@ from barberlab.models.revenue_width import Parts, Width
 NEW_WEEKS = 8  # a location with less than that takes its level from its network
 _ACCIDENT = 6.0  # sds from all its other weeks, from which a week is left out
 _LATEST = 3  # weeks that are never left out: they may be a change that stays
-_SHARED_LEVEL = 0.25  # variance of the level of a network's path; locations have their own
+SHARED_LEVEL = 0.25  # variance of the level of a network's path; locations have their own
 _LEVEL_SD, _LEVEL_WORTH = 0.4, 4  # log sd of shops' levels in a network: a guess worth so many shops
-_NUGGET = 1e-6
+NUGGET = 1e-6
 _CEILING = np.log(3.0)  # a week may be three times the best so far
 _CHUNK = 512  # locations at a time, for memory alone
 
@@ -288,6 +288,21 @@ class Forecaster:
             yield Parts(shared, own)
             self._forget()
 
+    def shared(self, panel: Panel, draws: int) -> tuple[np.ndarray, np.ndarray]:
+        """One network's shared path at the population's mean, without known columns, and what they bring.
+
+        Both (T + H, draws) in log revenue, time forwards; known columns at their mean over the network's locations.
+        Not for populations with a common path.
+        """
+        network, centre = self.prepare(panel)
+        rng = seed_of(self.seed, network.name)
+        _, P, R = self.information(self.typical, list(self._groups(network, self.typical)), centre)
+        state = normal(P, R[:, None], rng, draws)
+        (root, sd), n = self.typical.roots(network.path_lively)[0], self.over.origin
+        fresh = self.typical.fresh(0, network.path_lively, rng, draws)
+        path = np.vstack([root[:n, :n] @ state[:n], root[n:, :n] @ state[:n] + fresh])
+        return path, sd * network.known.mean(axis=0) @ state[n:]
+
     def _forget(self) -> None:
         if self.together is None:
             for rules in (self.typical, *self.rules):
@@ -354,7 +369,7 @@ class Forecaster:
 
 
 def _root(path: Path, over: Terms) -> np.ndarray:
-    covariance = path_covariance(path, over) + _SHARED_LEVEL * over.one + _NUGGET * np.eye(len(over.one))
+    covariance = path_covariance(path, over) + SHARED_LEVEL * over.one + NUGGET * np.eye(len(over.one))
     return cholesky(covariance, lower=True, check_finite=False)
 
 

@@ -171,9 +171,9 @@ def _errors(panel: Panel, population: Population, origin: int, horizon: int, see
 
 
 def _inner_origins(weeks: int, horizon: int) -> list[int]:
-    """One horizon ago and one and a half; in a panel that has seen the season return, only where it had by then."""
+    """One, one and a half, two and three horizons ago; in a panel that has seen the season return, only since then."""
     least = _LEAST_BEFORE if weeks < _SEASON_SEEN else _SEASON_SEEN
-    return [origin for origin in (weeks - horizon, weeks - 3 * horizon // 2) if origin >= least]
+    return [origin for halves in (2, 3, 4, 6) if (origin := weeks - halves * horizon // 2) >= least]
 
 
 def _some(panel: Panel, rng: np.random.Generator) -> Panel:

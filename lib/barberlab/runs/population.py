@@ -18,7 +18,7 @@ from barberlab.models.panel import DAY, WEEK, Panel
 from barberlab.models.population import SIMULATED, Population
 from barberlab.workspace import Workspace
 
-VISIT_NETWORKS, DAY_NETWORKS = 6, 18
+VISIT_NETWORKS, DAY_NETWORKS = 18, 6
 _SHOPS, _DAY_SHOPS = 8, (5, 40)  # of a network with visits; fewest and most of one with daily totals
 _MONTHS = 36
 
