@@ -15,7 +15,7 @@ from papermill.parameterize import parameterize_notebook
 import corner
 from barberlab.data.ingest import ingest
 from barberlab.data.lab import open_lab
-from barberlab.runs import runner
+from barberlab.runs import published, runner
 from barberlab.scope import Scope
 
 NOTEBOOKS = corner.REPO / "notebooks"
@@ -107,6 +107,19 @@ def test_a_report_is_published_for_a_second_network(report, place):
     assert re.fullmatch(rf"outputs/corner/r00000\d-{report}/report\.html", str(outcome.page.relative_to(place.root)))
 
 
+def test_a_network_without_half_a_year_of_trade_is_told_what_a_forecast_needs(place):
+    """Corner's open shop traded in six weeks of its year."""
+    [outcome] = runner.run(place, ["corner"], ["revenue"], timeout_s=CELL_TIMEOUT_S)
+    assert outcome.state in ("published", "unchanged")
+    page = outcome.page.read_text(encoding="utf-8")
+    assert "There is no forecast yet" in page
+    boxes = re.findall(r'<div class="empty"><b>([^<]+)</b>Not available: needs ([^<]+)</div>', page)
+    assert len(boxes) >= len(sections("revenue"))
+    assert re.findall(r"<h2>([^<]+)</h2>", page) == sections("revenue")
+    told = published.latest(place, Scope("corner"), "revenue").results()["results"]
+    assert [(result["value"], result["note"][:6]) for result in told] == [(None, "needs ")] * 2
+
+
 LACKING = {
     "shifts": ("table 8, shifts", {"Chair time used", "Revenue per available hour"}),
     "payments": ("table 7, payments", {"Service revenue", "Average ticket", "Revenue per available hour"}),
@@ -137,8 +150,9 @@ def sections(report: str) -> list[str]:
 def test_a_network_that_only_hands_over_payments_is_published_with_them(workspace, tmp_path):
     found = corner.tables()
     corner.bring(workspace, tmp_path / "export", found | {"appointments": found["appointments"].head(0)})
-    outcomes = runner.run(workspace, ["corner"], parameters={"period": "2025-04"}, timeout_s=CELL_TIMEOUT_S)
-    assert [(outcome.state, outcome.reason) for outcome in outcomes] == [("published", "")] * len(REPORTS)
-    page = next(outcome.page for outcome in outcomes if outcome.report == "performance").read_text(encoding="utf-8")
+    reports, april = ["performance", "shop"], {"period": "2025-04"}
+    outcomes = runner.run(workspace, ["corner"], reports, parameters=april, timeout_s=CELL_TIMEOUT_S)
+    assert [(outcome.state, outcome.reason) for outcome in outcomes] == [("published", "")] * 2
+    page = outcomes[0].page.read_text(encoding="utf-8")
     assert "Revenue was $85.00 in April 2025" in page
     assert "Not available: needs table 6, appointments" in page

@@ -110,3 +110,12 @@ def test_facts_about_the_code_name_the_lock_and_the_packages(tmp_path):
     assert set(found["packages"]) >= {"pandas", "papermill", "pymc", "duckdb"}
     assert all(found["packages"].values())
     assert manifest.code_facts(tmp_path / "nowhere")["lock_sha256"] is None
+
+
+def test_facts_about_the_code_name_the_populations(tmp_path):
+    (tmp_path / "params" / "populations").mkdir(parents=True)
+    (tmp_path / "params" / "populations" / "revenue.json").write_text("abc")
+    assert manifest.code_sums(tmp_path)["populations"] == {
+        "revenue": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    }
+    assert manifest.code_sums(tmp_path / "nowhere")["populations"] == {}

@@ -12,7 +12,7 @@ def weekday_shares(daily: pd.Series) -> np.ndarray:
     daily: revenue by local date. A weekday that never trades has no share; without any revenue all are alike.
     """
     year = daily[daily.index > daily.index.max() - pd.Timedelta(weeks=52)].astype(float)
-    sums = year.groupby(year.index.weekday).sum().reindex(range(7), fill_value=0.0).clip(lower=0).to_numpy()
+    sums = year.groupby(year.index.day_of_week).sum().reindex(range(7), fill_value=0.0).clip(lower=0).to_numpy()
     return sums / sums.sum() if sums.sum() > 0 else np.full(7, 1 / 7)
 
 

@@ -102,6 +102,8 @@ def panel_of(
 ) -> Panel:
     """The panel of a network's weekly revenue in the whole weeks from `since` to `today`, both of them days with data.
 
+    It begins with the first of them that has revenue, and ends with the last, whether anybody traded in it or not.
+
     weekly: location_id, period (a Monday), value. A week without revenue is one without trade. holidays: gives the
     public holidays in each of the weeks (T + horizon,) it is handed; None where none are known.
     Raises NotAvailable where there is no whole week with revenue.
@@ -112,7 +114,7 @@ def panel_of(
     if table.empty:
         raise NotAvailable("forecast of revenue", "whole weeks with revenue")
     grid = table.pivot(index="location_id", columns="period", values="value").sort_index()
-    weeks = pd.date_range(grid.columns.min(), grid.columns.max(), freq="7D")
+    weeks = pd.date_range(grid.columns.min(), pd.Timestamp(today) - pd.Timedelta(days=6), freq="7D")
     grid = grid.reindex(columns=weeks)
     known, names = np.zeros((len(grid), len(weeks), 0)), ()
     if holidays is not None:
@@ -129,12 +131,18 @@ def panel_of(
 
 
 def outlook(panel: Panel, horizon: int, population: Population, draws: int = 400, seed: int = 0) -> Outlook:
-    """The forecast of one network's shops that are open. Raises NotAvailable as `revenue.forecast` does."""
+    """The forecast of one network's shops that are open.
+
+    Raises NotAvailable where none is, and where they traded in less than half a year of weeks.
+    """
     silent = ~panel.observed[:, -SHUT_WEEKS:].any(axis=1)
     why = f"no trade in the last {SHUT_WEEKS} weeks"
     if silent.all():
         raise NotAvailable("forecast of revenue", f"a shop with trade in the last {SHUT_WEEKS} weeks")
     open_ = panel.take(np.flatnonzero(~silent))
+    traded = int(open_.observed.any(axis=0).sum())
+    if traded < revenue.LEAST_WEEKS:
+        raise NotAvailable("forecast of revenue", f"{revenue.LEAST_WEEKS} weeks of trade, there are {traded}")
     [found] = revenue.forecast(open_, horizon, population=population, draws=draws, seed=seed)
     weeks = panel.weeks[-1] + WEEK * np.arange(1, horizon + 1)
     left_out = dict.fromkeys(panel.location[silent].tolist(), why)

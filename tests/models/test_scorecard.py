@@ -1,0 +1,139 @@
+"""How earlier forecasts fared: judged as they stood, in weeks with trade, and never with what came later."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import outlooks
+from barberlab.models import outlook, scorecard
+from barberlab.models.scorecard import Record
+
+HORIZON = 6
+
+
+def told(history, run_id="r000001-revenue", mid=None, **options):
+    """A forecast's kept tables: by_week and totals of a made outlook, or with all middles `mid`."""
+    found = outlooks.made(history, HORIZON, **options)
+    made = {"made_on": pd.Timestamp(found.last_known), "run_id": run_id}
+    weeks, totals = found.by_week().assign(**made), found.totals().assign(**made)
+    return (weeks, totals) if mid is None else (weeks.assign(mid=mid), totals.assign(mid=mid * HORIZON))
+
+
+def flat(shops=2, weeks=80, level=100.0):
+    """Shops that take the same every week."""
+    panel = outlooks.panel(shops, weeks)
+    panel.revenue[:] = level
+    return panel
+
+
+def judged(weeks, totals, panel) -> Record:
+    return scorecard.judged(scorecard.published(weeks, totals, panel), panel)
+
+
+def test_errors_by_hand():
+    """Two shops take 100 a week; one is foreseen with 110 in all its weeks, the other, and both together, rightly."""
+    panel = flat()
+    weeks, totals = told(panel.until(70, 1))
+    weeks["mid"] = weeks["location_id"].map({"": 200.0, "s0": 110.0, "s1": 100.0})
+    totals["mid"] = totals["location_id"].map({"": 1260.0, "s0": 660.0, "s1": 600.0})
+    found = judged(weeks, totals, panel)
+    thirds = scorecard.by_third(found, HORIZON)
+    assert thirds["third"].tolist() == ["first third", "second third", "last third"]
+    assert thirds["n"].tolist() == [4, 4, 4]
+    np.testing.assert_allclose(thirds["error"], 10 / 200)
+    np.testing.assert_allclose(thirds["naive_error"], 0, atol=1e-12)
+    shops = scorecard.by_shop(found).set_index("location_id")
+    np.testing.assert_allclose(shops.loc[["s0", "s1"], "error"], [0.1, 0])
+    [total] = scorecard.totals(found).to_dict("records")
+    assert (total["actual"], total["shut"], total["kind"]) == (1200, 0, "published")
+    assert total["error"] == pytest.approx(0.05)
+    assert total["naive_error"] == pytest.approx(0)
+
+
+def test_weeks_that_were_shut_are_not_judged_and_are_told_in_the_total():
+    """One of two shops is shut in two of six weeks: what was foreseen for them is no error, and is named."""
+    panel = flat()
+    weeks, totals = told(panel.until(70, 1), mid=100.0)
+    weeks.loc[weeks["location_id"] == "", "mid"] = 200.0
+    totals.loc[totals["location_id"] == "", "mid"] = 1200.0
+    panel.revenue[0, 72:74] = np.nan
+    found = judged(weeks, totals, panel)
+    assert scorecard.by_shop(found).set_index("location_id")["n"].to_dict() == {"s0": 4, "s1": 6}
+    [total] = scorecard.totals(found).to_dict("records")
+    assert (total["actual"], total["shut"], total["error"], total["naive_error"]) == (1000, 200, 0, 0)
+
+
+def test_weeks_ahead_are_counted_from_the_last_known_one():
+    panel = flat()
+    found = judged(*told(panel.until(70, 1)), panel)
+    assert sorted(found.weeks["ahead"].unique()) == [1, 2, 3, 4, 5, 6]
+    assert (found.weeks.query("ahead == 1")["period"] == pd.Timestamp(panel.weeks[70])).all()
+
+
+def test_a_horizon_that_has_not_passed_has_weeks_and_no_total():
+    panel = flat(weeks=73)
+    found = judged(*told(panel.until(70, 1)), panel)
+    assert sorted(found.weeks["ahead"].unique()) == [1, 2, 3]
+    assert scorecard.totals(found).empty
+
+
+def test_of_runs_that_knew_the_same_weeks_the_first_one_counts():
+    panel = flat()
+    first, again = told(panel.until(70, 1), mid=100.0), told(panel.until(70, 1), "r000002-revenue", mid=500.0)
+    both = [pd.concat(parts, ignore_index=True) for parts in zip(again, first, strict=True)]
+    found = judged(*both, panel)
+    assert set(found.weeks["mid"]) == {100.0}
+    assert len(found.made) == 1
+
+
+def test_a_forecast_of_shops_that_the_data_no_longer_hold_is_left_out():
+    panel = flat(3)
+    weeks, totals = told(panel.until(70, 1))
+    gone = panel.take(np.array([0, 1]))
+    assert judged(weeks, totals, gone).weeks.empty
+    later = replace(panel, weeks=panel.weeks[72:], revenue=panel.revenue[:, 72:], known=panel.known[:, 72:])
+    assert judged(weeks, totals, later).weeks.empty
+
+
+def test_ranges_hold_what_lies_in_them():
+    """Every week took 100: the 80 % of one shop hold it, those of the other end just below."""
+    panel = flat()
+    weeks, totals = told(panel.until(70, 1))
+    weeks = weeks.assign(low80=90.0, high80=110.0, low95=80.0, high95=120.0)
+    weeks.loc[weeks["location_id"] == "s1", "high80"] = 99.9
+    thirds = scorecard.by_third(judged(weeks, totals, panel), HORIZON)
+    assert thirds["held80"].tolist() == [0.5] * 3
+    assert thirds["held95"].tolist() == [1.0] * 3
+
+
+def test_nothing_told_is_an_empty_record():
+    panel = flat()
+    empty = judged(pd.DataFrame(), pd.DataFrame(), panel)
+    assert empty.made.empty
+    assert scorecard.totals(empty).empty
+    assert scorecard.by_shop(empty).empty
+
+
+def test_a_forecast_made_again_knows_nothing_of_what_came():
+    panel, other = outlooks.panel(2, 90), outlooks.panel(2, 90)
+    other.revenue[:, 70:] *= 3
+    one, two = (scorecard.remade(p, HORIZON, outlooks.population(), [70], draws=30) for p in (panel, other))
+    pd.testing.assert_frame_equal(one.weeks, two.weeks)
+    pd.testing.assert_frame_equal(one.totals, two.totals)
+    assert set(one.weeks["kind"]) == {scorecard.REMADE}
+    now = outlook.outlook(panel.until(70, HORIZON), HORIZON, outlooks.population(), draws=30)
+    np.testing.assert_array_equal(one.weeks["mid"], now.by_week()["mid"])
+
+
+def test_origins_at_which_the_network_was_too_young_are_passed_over():
+    panel = outlooks.panel(2, 60)
+    found = scorecard.remade(panel, HORIZON, outlooks.population(), [20, 40], draws=20)
+    assert found.made.index.tolist() == [pd.Timestamp(panel.weeks[40]) - pd.Timedelta(days=1)]
+
+
+def test_the_last_origins_have_a_whole_horizon_behind_them():
+    assert scorecard.last_origins(130, 26, 26) == [78, 91, 104]
+    assert scorecard.last_origins(60, 26, 26) == [34]
+    assert scorecard.last_origins(51, 26, 26) == []

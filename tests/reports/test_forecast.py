@@ -1,0 +1,314 @@
+"""The revenue report's words and tables: what is printed is what the draws hold, and no more is claimed."""
+
+import re
+from html import unescape
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import outlooks
+from barberlab.errors import BadInput
+from barberlab.models import scenarios, scorecard
+from barberlab.models.scorecard import Record
+from barberlab.reports import causes, forecast, record, what_if
+from barberlab.reports.blocks import NotAvailable
+
+HORIZON = 13
+NAMES = {"s0": "Old Dairy", "s1": "Quayside", "s2": "Mill Lane"}
+TOO_YOUNG = NotAvailable("Forecast", "26 weeks of trade, it has 9")
+NO_PAST = pd.DataFrame(columns=["location_id", "error", "naive_error"])
+
+
+def found(**options):
+    return outlooks.made(outlooks.panel(3, 130), HORIZON, **options)
+
+
+def plain(block) -> str:
+    """What a reader sees of a block."""
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", str(block.html))).split())
+
+
+def row(block, first: str) -> str:
+    """The row of a table that begins with `first`."""
+    rows = re.findall(r"<tr>(.*?)</tr>", str(block.html), re.DOTALL)
+    texts = [" ".join(unescape(re.sub(r"<[^>]+>", " ", text)).split()) for text in rows]
+    return next(text for text in texts if text.startswith(first))
+
+
+def totals(errors, naive=0.2, kind=scorecard.REMADE) -> Record:
+    """Past totals of all shops that missed by `errors`, with SeasonalNaive's off by `naive`."""
+    made = pd.date_range("2024-01-07", periods=len(errors), freq="91D")
+    whole = pd.DataFrame({"made_on": made, "kind": kind, "location_id": "", "actual": 1_000_000.0, "shut": 0.0})
+    whole["mid"], whole["naive"], whole["naive_shut"] = 1e6 * (1 + np.array(errors)), 1e6 * (1 + naive), 0.0
+    for inside, reach in (("50", 0.02), ("80", 0.05), ("95", 0.08)):
+        whole[f"low{inside}"], whole[f"high{inside}"] = whole["mid"] * (1 - reach), whole["mid"] * (1 + reach)
+    weeks = whole.assign(period=made + pd.Timedelta(days=1), location_id="s0", ahead=1)
+    return Record(weeks, whole)
+
+
+# The forecast
+
+
+def test_the_headline_holds_the_totals_range():
+    said = plain(forecast.opening(found(), "USD", "North"))
+    line = found().totals().iloc[0]
+    low, high = (round(line[end] / 100, -2) for end in ("low80", "high80"))
+    assert f"The next three months will likely bring ${low:,.0f} to ${high:,.0f}" in said
+    assert "of 3 shops over the 13 weeks after 30 Jun 2024" in said
+    assert re.search(
+        r"bring (more|less) than the \$\S+ of the same weeks a year before \((\d+|under 1|over 99)%\)", said
+    )
+
+
+def test_without_a_forecast_every_block_is_the_same_dashed_box():
+    daily = outlooks.daily(outlooks.panel(2, 9))
+    assert "needs 26 weeks of trade, it has 9" in plain(forecast.opening(TOO_YOUNG, "USD", "North"))
+    levers = what_if.usual_levers(TOO_YOUNG)
+    blocks = [
+        forecast.five_lines(TOO_YOUNG, NAMES, "USD", daily),
+        forecast.by_month(TOO_YOUNG, daily, "USD"),
+        forecast.shop_table(TOO_YOUNG, NAMES, "USD", NO_PAST),
+        forecast.unknowable(TOO_YOUNG),
+        what_if.what_if(TOO_YOUNG, levers, "USD"),
+        causes.driver_table(TOO_YOUNG, "USD"),
+    ]
+    assert levers == []
+    assert blocks == [TOO_YOUNG] * 6
+    assert forecast.monthly_draws(TOO_YOUNG, daily) is None
+    assert forecast.weeks_table(TOO_YOUNG).empty
+    assert forecast.totals_table(TOO_YOUNG).empty
+    assert forecast.result(TOO_YOUNG, 26) == {
+        "name": "revenue_next_26_weeks",
+        "value": None,
+        "unit": "cents",
+        "note": "needs 26 weeks of trade, it has 9",
+    }
+
+
+def test_the_result_for_programs_is_the_total_with_its_intervals():
+    told, line = forecast.result(found(), HORIZON), found().totals().iloc[0]
+    assert told["name"] == "revenue_next_13_weeks"
+    assert told["value"] == round(line["mid"])
+    assert told["low95"] < told["low80"] < told["value"] < told["high80"] < told["high95"]
+
+
+def test_the_draws_that_are_kept_give_any_shops_total():
+    one = found()
+    kept = forecast.monthly_draws(one, outlooks.daily(one.history))
+    assert kept["revenue"].dims == ("chain", "draw", "location", "month")
+    assert kept["revenue"].dtype == np.float32
+    months, draws = one.monthly(outlooks.daily(one.history))
+    both = kept["revenue"].sel(location=["s0", "s2"]).sum(["location", "month"]).to_numpy()[0]
+    np.testing.assert_allclose(both, draws[[0, 2]].sum(axis=(0, 1)), rtol=1e-5)
+    assert kept["month"].to_numpy().tolist() == months.strftime("%Y-%m-%d").tolist()
+
+
+def test_in_short_names_who_will_very_likely_beat_last_year_and_who_will_not():
+    one = found()
+    one.paths[0] *= 2
+    one.paths[1] *= 0.5
+    said = plain(forecast.five_lines(one, NAMES, "USD", outlooks.daily(one.history)))
+    assert re.search(r"(One|Two) of 3 shops will very likely beat last year\. (Mill Lane and )?Old Dairy\.", said)
+    assert re.search(r"(One|Two) will very likely fall short of it\. (Mill Lane and )?Quayside\.", said)
+
+
+def test_in_short_says_who_is_borrowed_and_who_is_left_out():
+    one = found(left_out={"s2": "no trade"})
+    one.borrowed[:] = ["", "the season", ""]
+    said = plain(forecast.five_lines(one, NAMES, "USD", outlooks.daily(one.history)))
+    assert "One shop is too young for a season of their own. Quayside." in said
+    assert "1 shop without trade for 8 weeks left out. Mill Lane." in said
+
+
+def test_in_short_without_any_year_before_claims_nothing_of_it():
+    one = outlooks.made(outlooks.panel(3, 40), HORIZON)
+    said = plain(forecast.five_lines(one, NAMES, "USD", outlooks.daily(one.history)))
+    assert "No shop can be held against last year." in said
+    assert "beat" not in said
+
+
+def test_a_month_is_called_the_best_only_as_surely_as_the_draws_do():
+    one = outlooks.made(outlooks.panel(3, 130), 18)
+    one.paths[:, 6:9] *= 3
+    said = plain(forecast.five_lines(one, NAMES, "USD", outlooks.daily(one.history)))
+    assert "August 2024 will almost certainly be the best month ahead (over 99%)." in said
+    same = outlooks.made(outlooks.panel(3, 130), 18)
+    wild = np.exp(np.random.default_rng(1).normal(0, 1, (1, 1, same.paths.shape[2])))
+    same.paths[:, :9] *= wild
+    said = plain(forecast.five_lines(same, NAMES, "USD", outlooks.daily(same.history)))
+    assert "almost certainly be the best" not in said
+
+
+def test_a_shops_row_holds_its_total_rounded_like_its_range_and_its_past_error():
+    one = found()
+    past = pd.DataFrame({"location_id": ["s0"], "error": [0.09], "naive_error": [0.14]})
+    block = forecast.shop_table(one, NAMES, "USD", past)
+    line = one.totals().set_index("location_id").loc["s0"]
+    assert re.search(rf"Old Dairy \${line['mid'] / 100:,.0f}"[:-3] + r"\d00 ", row(block, "Old Dairy"))
+    assert row(block, "Old Dairy").endswith("9% 14%")
+    assert row(block, "Quayside").endswith("n/a n/a")
+
+
+def test_a_young_shop_is_marked_as_learning():
+    one = found()
+    one.borrowed[:] = ["", "the season is the network's", ""]
+    block = forecast.shop_table(one, NAMES, "USD", NO_PAST)
+    assert row(block, "Quayside").startswith("Quayside learning")
+    assert "Learning: under a year of trade" in plain(block)
+
+
+def test_over_forty_shops_the_largest_are_shown_and_the_rest_is_said():
+    one = outlooks.made(outlooks.panel(45, 120), HORIZON)
+    block = forecast.shop_table(one, {f"s{i}": f"Shop {i}" for i in range(45)}, "USD", NO_PAST)
+    assert "The 40 largest of 45." in plain(block)
+    assert str(block.html).count("<tr>") == 41
+
+
+def test_the_fan_of_months_begins_after_the_last_whole_month():
+    one = found()
+    figure = forecast.by_month(one, outlooks.daily(one.history), "USD")
+    both = figure.numbers[figure.numbers["value"].notna() & figure.numbers["mid"].notna()]
+    assert both.empty
+    assert figure.numbers["period"].is_monotonic_increasing
+    assert "will likely bring" in figure.title
+    own = forecast.by_month(one, outlooks.daily(one.history), "USD", "Old Dairy", "s0")
+    assert own.numbers["value"].max() < figure.numbers["value"].max()
+
+
+@pytest.mark.parametrize("name", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>'])
+def test_scripts_in_names_are_text(name):
+    one = found(left_out={"s2": "no trade"})
+    one.borrowed[:] = "the season"
+    names = dict.fromkeys(NAMES, name)
+    daily = outlooks.daily(one.history)
+    blocks = [
+        forecast.opening(one, "USD", name),
+        forecast.five_lines(one, names, "USD", daily),
+        forecast.shop_table(one, names, "USD", NO_PAST),
+        forecast.by_month(one, daily, "USD", name),
+    ]
+    for block in blocks:
+        html = str(block.html)
+        assert "<script>" not in html
+        assert "<img" not in html
+        assert "alert(1)" in html
+
+
+# What if
+
+
+def test_each_lever_is_played_alone_and_rounded_like_its_range():
+    one = found()
+    levers = what_if.usual_levers(one)
+    block = what_if.what_if(one, levers, "USD")
+    for lever in levers:
+        low, middle, high = scenarios.play(one.paths.astype(float), lever, 0).total(0.8)
+        said = row(block, lever.words.capitalize())
+        assert ("−" in said) == (low < 0)
+        assert middle * (1 if "$" in said else np.nan) == pytest.approx(middle)
+        assert low <= high
+    assert "Opening hours +10.0%" in plain(block)
+
+
+def test_what_brings_no_gain_is_not_said_to():
+    block = what_if.what_if(found(), [scenarios.Closure(1), scenarios.LostBarber(0.1)], "USD")
+    assert block.title == "None of these changes very likely brings more revenue"
+
+
+def test_assumptions_are_printed_with_their_source_and_standing():
+    measured = scenarios.with_measured(scenarios.Price(0.05), "price elasticity", -0.3, 0.1, "price test of May 2025")
+    block = what_if.assumptions([measured, scenarios.LostBarber(0.1)])
+    assert row(block, "Price elasticity").endswith("measured price test of May 2025")
+    assert "−0.43 to −0.17" in row(block, "Price elasticity")
+    assert "assumed assumption of this workspace" in row(block, "Recapture")
+
+
+# Why
+
+
+def test_the_causes_add_up_on_the_page():
+    history = outlooks.panel(3, 130)
+    history.revenue[2, -13:] = np.nan
+    one = outlooks.made(history.take(np.array([0, 1])), HORIZON)
+    block = causes.driver_table(one.__class__(history, *list(vars(one).values())[1:]), "USD")
+    assert row(block, "Shops that closed").startswith("Shops that closed −$")
+    money = [row(block, name).split("$")[1].split(" ")[0] for name in ("Shops that closed", "Weeks shut")]
+    assert money[1] == "0"
+    assert "on the same 13 weeks of last year" in block.title
+
+
+def test_causes_need_a_year_and_a_quarter():
+    box = causes.driver_table(outlooks.made(outlooks.panel(2, 60), HORIZON), "USD")
+    assert isinstance(box, NotAvailable)
+    assert "65 weeks of history, there are 60" in plain(box)
+
+
+# The record
+
+
+def test_within_five_per_cent_is_said_only_where_every_forecast_was():
+    all_near = record.track_record(totals([0.04, -0.0499, 0.01]), HORIZON, "USD")
+    assert all_near.title == "All three forecasts of the total came within 5%; “as last year” was off by 20.0%"
+    one_far = record.track_record(totals([0.001, -0.0501, 0.001]), HORIZON, "USD")
+    assert "within 5%" not in plain(one_far)
+    assert one_far.title == "3 forecasts of the total missed by 1.7% on average; “as last year” by 20.0%"
+    assert record.track_record(totals([0.04]), HORIZON, "USD").title.startswith("The one forecast of the total came")
+
+
+def test_the_record_says_which_forecasts_were_published_and_which_made_again():
+    told = scorecard.joined([totals([0.01, 0.02]), totals([0.03], kind=scorecard.PUBLISHED)])
+    told = Record(told.weeks, told.totals)
+    told.weeks["made_on"] = pd.date_range("2024-01-07", periods=3, freq="7D")
+    said = plain(record.track_record(told, HORIZON, "USD"))
+    assert "1 forecast as published. 2 forecasts made again by today's code" in said
+
+
+def test_how_many_lay_in_their_range_is_said():
+    said = plain(record.track_record(totals([0.01, 0.2]), HORIZON, "USD"))
+    assert "One of two lay in their 8 in 10." in said
+    assert "The latest 8 of 10." in plain(record.track_record(totals([0.01] * 10), HORIZON, "USD"))
+
+
+def test_the_result_of_the_record_names_n_and_the_baseline():
+    told = record.result(totals([0.02, -0.04]), HORIZON)
+    assert told["value"] == pytest.approx(0.03)
+    assert told["note"].startswith("n = 2; as last year 0.2000;")
+    nothing = record.result(scorecard.empty(), HORIZON)
+    assert nothing["value"] is None
+    assert nothing["note"] == "needs 13 weeks of trade after half a year of history"
+
+
+def test_without_a_record_there_is_a_box():
+    for block in (
+        record.track_record(scorecard.empty(), HORIZON, "USD"),
+        record.ranges_kept(scorecard.empty(), HORIZON),
+    ):
+        assert isinstance(block, NotAvailable)
+    assert record.past_errors(scorecard.empty()).empty
+
+
+def test_published_forecasts_come_before_those_made_again():
+    """Published 20 weeks ago: of moments since then nothing is made again, and of those before it is."""
+    panel = outlooks.panel(2, 110)
+    then = outlooks.made(panel.until(90, 1), HORIZON)
+    weeks, whole = (
+        table.assign(run_id="r000001-revenue") for table in (forecast.weeks_table(then), forecast.totals_table(then))
+    )
+    told = record.judged(outlooks.made(panel, HORIZON), outlooks.population(), weeks, whole)
+    assert told.made.tolist() == [scorecard.REMADE, scorecard.PUBLISHED]
+    assert told.made.index[1] == pd.Timestamp(then.last_known)
+    assert len(scorecard.totals(told)) == 2
+    assert "1 forecast as published. 1 forecast made again" in plain(record.track_record(told, HORIZON, "USD"))
+    assert record.judged(TOO_YOUNG, outlooks.population(), weeks, whole).weeks.empty
+
+
+def test_ranges_kept_counts_all_weeks():
+    block = record.ranges_kept(totals([0.0, 0.01, 0.2]), HORIZON)
+    assert block.title == "67% of shops' weeks lay in ranges that promised 80%"
+    assert row(block, "First third").startswith("First third 3 67% 67%")
+
+
+def test_a_lever_that_is_unknown_is_refused_by_name():
+    with pytest.raises(BadInput, match="rests on price elasticity, not on 'recapture'"):
+        scenarios.with_measured(scenarios.Price(0.05), "recapture", 0.5, 0.1, "x")
