@@ -5,7 +5,9 @@ failed, the next try is at the next time. Times that were missed are caught up b
 was interrupted, or found its network busy, is due still.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice, takewhile
@@ -50,6 +52,8 @@ class Done:
 
 
 type Run = Callable[..., list[Any]]
+type Batch = tuple[list[str], list[str]]  # networks, reports
+type Place = Callable[[int], AbstractContextManager[Executor | None]]
 
 
 def look(workspace: Workspace, now: datetime) -> Done:
@@ -59,21 +63,26 @@ def look(workspace: Workspace, now: datetime) -> Done:
     return Done(_due(workspace, plan, book, now), notes=notes)
 
 
-def run(workspace: Workspace, now: datetime, run: Run | None = None, **options: Any) -> Done:
+def run(
+    workspace: Workspace, now: datetime, run: Run | None = None, place: Place | None = None, **options: Any
+) -> Done:
     """Run what is due at `now` and tell whom the schedule names; does nothing while another process is at it.
 
-    run: what runs networks' reports, by default `runner.run`, handed `options`. Raises BadInput for a schedule that is
-    wrong, before anything runs.
+    run: what runs networks' reports, by default `runner.run`, handed `options`. place: where so many networks are run,
+    opened only when something is due; by default this process. Raises BadInput for a schedule that is wrong, before
+    anything runs.
     """
     plan = schedule.load(workspace)
     try:
         with journals.locked(workspace):
-            return _run(workspace, plan, now, run, options)
+            return _run(workspace, plan, now, run, place, options)
     except Busy:
         return Done()
 
 
-def _run(workspace: Workspace, plan: Schedule, now: datetime, run: Run | None, options: dict[str, Any]) -> Done:
+def _run(
+    workspace: Workspace, plan: Schedule, now: datetime, run: Run | None, place: Place | None, options: dict[str, Any]
+) -> Done:
     book = journals.read(workspace)
     looked = book.clock
     done = Done(notes=_set_right(plan, book, now))
@@ -81,8 +90,7 @@ def _run(workspace: Workspace, plan: Schedule, now: datetime, run: Run | None, o
     if done.due:
         # On a full disk nothing runs: what cannot be remembered would run again every minute.
         _keep(workspace, book)
-    for networks, reports in _batches(done.due):
-        outcomes = (run or _runner())(workspace, networks, reports, **options)
+    for outcomes in _outcomes(workspace, _batches(done.due), run, place, options):
         done.outcomes += outcomes
         _record(plan, book, done.due, outcomes, now)
         _keep(workspace, book)
@@ -91,6 +99,17 @@ def _run(workspace: Workspace, plan: Schedule, now: datetime, run: Run | None, o
     if done.due or done.notes or waiting or looked is None or now - looked >= LOOKED:
         _keep(workspace, book)
     return done
+
+
+def _outcomes(
+    workspace: Workspace, batches: list[Batch], run: Run | None, place: Place | None, options: dict[str, Any]
+) -> Iterator[list[Any]]:
+    """Of each batch its outcomes, all run in the same place."""
+    if not batches:
+        return
+    with place(max(len(networks) for networks, _ in batches)) if place else nullcontext() as executor:
+        for networks, reports in batches:
+            yield (run or _runner())(workspace, networks, reports, executor=executor, **options)
 
 
 def _keep(workspace: Workspace, book: Journal) -> None:
@@ -140,7 +159,7 @@ def _set_right(plan: Schedule, book: Journal, now: datetime) -> list[str]:
     return notes
 
 
-def _batches(due: list[Due]) -> list[tuple[list[str], list[str]]]:
+def _batches(due: list[Due]) -> list[Batch]:
     """(networks, reports) that cover what is due, reports of the same networks in one go."""
     networks: dict[str, list[str]] = {}
     for item in due:
