@@ -230,7 +230,7 @@ def run_due(
     for item in done.due:
         missed = f", after {item.missed} missed" if item.missed else ""
         out.print(f"{item.network} {item.report}: due since {_minute(item.slot)} UTC{missed}", markup=False)
-    _say_outcomes(done.outcomes)
+    _say_outcomes(done.refused + done.outcomes)
     for line in done.untold:
         err.print(line, markup=False)
     raise SystemExit(done.exit_code)

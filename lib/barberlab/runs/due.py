@@ -1,8 +1,9 @@
 """What is due now, and was it dealt with? Safe to ask every minute, twice at once, after a month off, under any clock.
 
 A scheduled time is dealt with once it was tried: whether its page was published, nothing had changed or its notebook
-failed, the next try is at the next time. Times that were missed are caught up by one run, and it says how many. What
-was interrupted, or found its network busy, is due still.
+failed, the next try is at the next time. So it is where it had to be refused: a notebook that cannot be read, or a
+network that has no data any more, is told like a failure and costs no other report its run. Times that were missed are
+caught up by one run, and it says how many. What was interrupted, or found its network busy, is due still.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from datetime import datetime, timedelta
 from itertools import islice, takewhile
 from typing import Any
 
-from barberlab.errors import BarberlabError, Busy
+from barberlab.errors import BadInput, BarberlabError, Busy
 from barberlab.personal import mask
 from barberlab.runs import journal as journals
 from barberlab.runs import notify, schedule
@@ -37,16 +38,22 @@ class Due:
 
 @dataclass
 class Done:
-    """What a look at the schedule led to. `notes` are about the clock, `untold` about messages that did not get out."""
+    """What a look at the schedule led to.
+
+    refused: outcomes of what could not even begin. notes: about the clock. untold: about messages that did not get out.
+    """
 
     due: list[Due] = field(default_factory=list)
+    refused: list[Any] = field(default_factory=list)
     outcomes: list[Any] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     untold: list[str] = field(default_factory=list)
 
     @property
     def exit_code(self) -> int:
-        """0: all done, or nothing to do. 1: a report failed, or somebody could not be told."""
+        """0: all done, or nothing to do. 1: a report failed, or somebody could not be told. 2: some could not begin."""
+        if self.refused:
+            return 2
         failed = any(outcome.state in ("failed", "refused") for outcome in self.outcomes)
         return 1 if failed or self.untold else 0
 
@@ -90,7 +97,9 @@ def _run(
     if done.due:
         # On a full disk nothing runs: what cannot be remembered would run again every minute.
         _keep(workspace, book)
-    for outcomes in _outcomes(workspace, _batches(done.due), run, place, options):
+    done.refused = _refused(workspace, done.due)
+    _record(plan, book, done.due, done.refused, now)
+    for outcomes in _outcomes(workspace, _batches(_others(done.due, done.refused)), run, place, options):
         done.outcomes += outcomes
         _record(plan, book, done.due, outcomes, now)
         _keep(workspace, book)
@@ -99,6 +108,32 @@ def _run(
     if done.due or done.notes or waiting or looked is None or now - looked >= LOOKED:
         _keep(workspace, book)
     return done
+
+
+def _refused(workspace: Workspace, due: list[Due]) -> list[Any]:
+    """An outcome for each report that cannot begin: handed over with others, it would keep the runner from them all."""
+    if not due:
+        return []
+    # Imported only when something is due, as the runner is.
+    from barberlab.runs import jobs, work  # noqa: PLC0415
+
+    why = {report: _why(jobs.known_reports, workspace, [report]) for report in {item.report for item in due}}
+    gone = {network: _why(jobs.known_networks, workspace, [network]) for network in {item.network for item in due}}
+    found = [(item, why[item.report] or gone[item.network]) for item in due]
+    return [work.refused(workspace, item.network, item.report, reason) for item, reason in found if reason]
+
+
+def _why(check: Callable[..., Any], *what: Any) -> str:
+    try:
+        check(*what)
+    except BadInput as error:
+        return str(error)
+    return ""
+
+
+def _others(due: list[Due], refused: list[Any]) -> list[Due]:
+    out = {(outcome.network, outcome.report) for outcome in refused}
+    return [item for item in due if (item.network, item.report) not in out]
 
 
 def _outcomes(
