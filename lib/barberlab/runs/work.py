@@ -132,6 +132,8 @@ def _tried(task: Task, home: Outputs, lease: Lease, job: Job) -> tuple[str, str,
 
 def _failed(attempt: Attempt, error: Exception) -> tuple[str, str, str | None]:
     """The run kept as failed, or where not even that can be, its reason alone."""
+    if attempt.run_id is None:
+        return "failed", said(error), None
     try:
         return "failed", attempt.keep_failed(error), attempt.run_id
     except Exception as further:
