@@ -2,6 +2,7 @@
 
 import sys
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +24,12 @@ _COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
 
 Root = Annotated[Path | None, typer.Option("--root", help="the workspace; by default the one above this folder")]
 AsOf = Annotated[str | None, typer.Option("--as-of", help="2025-06-30 (that day's end) or an instant with its zone")]
+Count = Annotated[int | None, typer.Option("--workers", min=1, help="processes; by default what fits")]
+Scheduler = Annotated[str | None, typer.Option("--scheduler", help="address of a Dask cluster to run on")]
+Engine = Annotated[str | None, typer.Option("--engine", help="warm or papermill; by default the faster")]
+MemoryMb = Annotated[
+    int | None, typer.Option("--memory-mb", min=1, help="most for one kernel; by default a worker's share of 3/4")
+]
 
 
 @app.callback()
@@ -123,12 +130,10 @@ def run(
     period: Annotated[str | None, typer.Option("--period", help="2025-06, 2025-Q2 or 2025-06-01..2025-06-15")] = None,
     as_of: AsOf = None,
     force: Annotated[bool, typer.Option("--force", help="run what is unchanged as well")] = False,
-    workers: Annotated[int | None, typer.Option("--workers", min=1, help="processes; by default what fits")] = None,
-    scheduler: Annotated[str | None, typer.Option("--scheduler", help="address of a Dask cluster to run on")] = None,
-    engine: Annotated[str | None, typer.Option("--engine", help="warm or papermill; by default the faster")] = None,
-    memory_mb: Annotated[
-        int | None, typer.Option("--memory-mb", min=1, help="most for one kernel; by default a worker's share of 3/4")
-    ] = None,
+    workers: Count = None,
+    scheduler: Scheduler = None,
+    engine: Engine = None,
+    memory_mb: MemoryMb = None,
     root: Root = None,
 ):
     """Execute the report notebooks for networks and publish what passes every gate.
@@ -137,17 +142,17 @@ def run(
     Example: barberlab run north valley --report performance --period 2025-Q2
     Example: barberlab run --all --scheduler tcp://10.0.0.5:8786
     """
-    from barberlab.runs import pool, runner
-    from barberlab.runs.task import Limits
+    from barberlab.runs import runner
 
     workspace = find(root)
     if bool(networks) == everything:
         raise BadInput("name the networks to run, or say --all")
-    if workers and scheduler:
-        raise BadInput("--workers is for this machine; a cluster has its own")
+    _check_place(workers, scheduler)
     wanted = workspace.networks() if everything else networks
-    place = pool.cluster(scheduler) if scheduler else pool.workers(workers, len(wanted))
-    with place as executor, Progress(*_COLUMNS, console=err, transient=True, disable=not err.is_terminal) as bar:
+    with (
+        _place(workers, scheduler, len(wanted)) as executor,
+        Progress(*_COLUMNS, console=err, transient=True, disable=not err.is_terminal) as bar,
+    ):
         task = bar.add_task("", total=None)
         outcomes = runner.run(
             workspace,
@@ -157,7 +162,7 @@ def run(
             parameters={"period": period} if period else {},
             force=force,
             engine=engine,
-            limits=Limits(memory_bytes=memory_mb and memory_mb * 1_000_000),
+            limits=_limits(memory_mb),
             executor=executor,
             progress=lambda done, total, label: bar.update(task, completed=done, total=total, description=label),
         )
@@ -166,6 +171,24 @@ def run(
     for page in asides or [workspace.outputs / "index.html"]:
         out.print(f"open {page}", markup=False)
     raise SystemExit(runner.exit_code(outcomes))
+
+
+def _check_place(workers: int | None, scheduler: str | None) -> None:
+    if workers and scheduler:
+        raise BadInput("--workers is for this machine; a cluster has its own")
+
+
+def _place(workers: int | None, scheduler: str | None, networks: int):
+    """Where so many networks are run: the cluster named, else processes of this machine."""
+    from barberlab.runs import pool
+
+    return pool.cluster(scheduler) if scheduler else pool.workers(workers, networks)
+
+
+def _limits(memory_mb: int | None):
+    from barberlab.runs.task import Limits
+
+    return Limits(memory_bytes=memory_mb and memory_mb * 1_000_000)
 
 
 def _say_outcomes(outcomes: list) -> None:
@@ -178,6 +201,10 @@ def _say_outcomes(outcomes: list) -> None:
 @app.command("due")
 def run_due(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what is due")] = False,
+    workers: Count = None,
+    scheduler: Scheduler = None,
+    engine: Engine = None,
+    memory_mb: MemoryMb = None,
     root: Root = None,
 ):
     """Run what params/schedule.yaml says is due now; for cron or systemd to call every minute.
@@ -186,17 +213,24 @@ def run_due(
 
     Example: barberlab due
     Example: barberlab due --dry-run
+    Example: barberlab due --scheduler tcp://10.0.0.5:8786
     """
-    from barberlab.runs import due
+    from barberlab.runs import due, jobs
 
     workspace, now = find(root), datetime.now(UTC)
-    done = due.look(workspace, now) if dry_run else due.run(workspace, now)
+    _check_place(workers, scheduler)
+    jobs.engine_named(engine)
+    if dry_run:
+        done = due.look(workspace, now)
+    else:
+        place = partial(_place, workers, scheduler)
+        done = due.run(workspace, now, place=place, engine=engine, limits=_limits(memory_mb))
     for note in done.notes:
         out.print(f"note: {note}", markup=False)
     for item in done.due:
         missed = f", after {item.missed} missed" if item.missed else ""
         out.print(f"{item.network} {item.report}: due since {_minute(item.slot)} UTC{missed}", markup=False)
-    _say_outcomes(done.outcomes)
+    _say_outcomes(done.refused + done.outcomes)
     for line in done.untold:
         err.print(line, markup=False)
     raise SystemExit(done.exit_code)

@@ -29,6 +29,7 @@ from barberlab import files
 from barberlab.data.lab import open_lab
 from barberlab.errors import Damaged
 from barberlab.runs import inside, kernel, manifest, outputs, published, runner
+from barberlab.runs.task import Limits
 from barberlab.scope import Scope
 from barberlab.workspace import Workspace
 from runs import bench
@@ -75,10 +76,11 @@ def shop_pages(tables, context) -> dict[str, str]:
     return {f"shop/{shop}.html": f"<h1>{shop} of {context.network}</h1>" for shop in ("ny", "la")}
 
 
+PAGES = bench.pages(makers={"performance": shop_pages})
+
+
 def run(place: Workspace, **options) -> runner.Outcome:
-    [outcome] = runner.run(
-        place, ["north"], pages=bench.pages(makers={"performance": shop_pages}), limits=bench.ONCE, **options
-    )
+    [outcome] = runner.run(place, ["north"], ["performance"], pages=PAGES, limits=bench.ONCE, **options)
     return outcome
 
 
@@ -146,6 +148,40 @@ def test_a_disk_that_fails_from_any_step_on_leaves_the_old_report_or_the_new_one
         if not failed:
             break
     assert seen == {True, False}
+    assert visits > 30
+
+
+def broken_once(patch: pytest.MonkeyPatch, at: int) -> list[int]:
+    """The step number `at` of `files` fails, and no other; gives a list of it, once it did."""
+    taken, failed = itertools.count(), []
+
+    def fails(step):
+        def take(*where):
+            if (now := next(taken)) == at:
+                failed.append(now)
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            return step(*where)
+
+        return take
+
+    for name in STEPS:
+        patch.setattr(files, name, fails(getattr(files, name)))
+    return failed
+
+
+def test_a_disk_that_fails_at_any_one_step_costs_no_report_its_run(place, monkeypatch):
+    for visits in itertools.count(1):
+        says(place, monkeypatch, visits)
+        with pytest.MonkeyPatch.context() as patch:
+            failed, outcomes = broken_once(patch, visits - 1), []
+            # The index pages come last and belong to no network: what fails there is the caller's to know.
+            with contextlib.suppress(OSError):
+                runner.run(place, ["north"], pages=PAGES, limits=Limits(backoff_s=0), each=outcomes.append)
+        assert [one.state for one in outcomes] == ["published"]
+        assert read(place) == visits
+        assert recovered(place, visits)
+        if not failed:
+            break
     assert visits > 30
 
 

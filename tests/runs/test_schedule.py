@@ -1,5 +1,6 @@
 """A schedule that is wrong is refused with its line before anything runs; what is due runs once, whatever happens."""
 
+import contextlib
 import errno
 import multiprocessing
 import sys
@@ -12,7 +13,7 @@ from scheduled import utc
 
 from barberlab import cli, files
 from barberlab.errors import BadInput, BarberlabError
-from barberlab.runs import due, journal, schedule
+from barberlab.runs import channels, due, journal, runner, schedule, status
 
 BOTH = [("north", "performance"), ("south", "performance")]
 
@@ -46,7 +47,7 @@ WRONG = [
     ("cron:", "crom:", "line 4: unknown key 'reports.performance.crom'; known are cron, timezone, networks, on_fail"),
     ("Berlin", "Berln", "line 5: reports.performance.timezone: 'Europe/Berln' is no IANA time zone"),
     ("  performance:", "  performence:", "line 3: report 'performence' is unknown; did you mean 'performance'"),
-    ("timezone: Europe/Berlin", "networks: [nort]", "line 5: network 'nort' has no data; did you mean 'north'"),
+    ("timezone: Europe/Berlin", "networks: [../x]", "line 5: .*network id '../x' must be 2 to 32 of a-z, 0-9 and _"),
     ("timezone: Europe/Berlin", "networks: some", "line 5: reports.performance.networks is 'some': must be a list"),
     ("timezone: Europe/Berlin", "networks: []", "line 5: reports.performance.networks is .*: must name at least one"),
     ("timezone: Europe/Berlin", "cron: '* * * * *'", "line 5: key 'cron' is there twice"),
@@ -89,13 +90,18 @@ def test_a_secret_in_the_workspace_is_refused(place):
         schedule.load(place)
 
 
-def test_on_the_command_line_a_wrong_schedule_ends_with_2_and_one_line(place, monkeypatch, capsys):
-    (place.params / "schedule.yaml").write_text(scheduled.DAILY.replace("30 6", "61 6"))
-    monkeypatch.setattr(sys, "argv", ["barberlab", "due", "--root", str(place.root)])
+def told(place, monkeypatch, capsys, *words):
+    """The exit code of `barberlab due`, and what it said on stderr."""
+    monkeypatch.setattr(sys, "argv", ["barberlab", "due", *words, "--root", str(place.root)])
     with pytest.raises(SystemExit) as end:
         cli.main()
-    said = capsys.readouterr().err
-    assert (end.value.code, said.count("\n")) == (2, 1)
+    return end.value.code, capsys.readouterr().err
+
+
+def test_on_the_command_line_a_wrong_schedule_ends_with_2_and_one_line(place, monkeypatch, capsys):
+    (place.params / "schedule.yaml").write_text(scheduled.DAILY.replace("30 6", "61 6"))
+    code, said = told(place, monkeypatch, capsys)
+    assert (code, said.count("\n")) == (2, 1)
     assert "schedule.yaml, line 4: reports.performance.cron: minute '61' must be 0 to 59" in said
 
 
@@ -240,6 +246,116 @@ def test_what_is_due_is_executed_and_published_by_the_runner(place, monkeypatch)
     assert [outcome.state for outcome in again.outcomes] == ["unchanged"] * 2, "nothing new in the data is done, too"
     assert due.look(place, utc("2025-07-02T04:31")).due == []
     assert (first.exit_code, again.exit_code) == (0, 0)
+
+
+MORE = """
+on_failure:
+  command: [cat]
+"""
+
+
+def sent(monkeypatch) -> list:
+    """What was told, to whomever."""
+    found = []
+    monkeypatch.setattr(channels, "send", lambda channel, message: found.append(message))
+    return found
+
+
+def test_a_broken_notebook_is_refused_and_told_and_the_other_reports_run(tmp_path, ran, monkeypatch):
+    text = scheduled.DAILY + '  shop:\n    cron: "0 4 * * *"\n' + MORE
+    place, heard = scheduled.workspace(tmp_path / "w", text), sent(monkeypatch)
+    bench.add_report(place, "shop", bench.notebook("1", parameters=None))
+    done = due.run(place, utc("2025-07-01T04:30"), ran)
+    why = "shop: has 0 code cells tagged 'parameters', needs exactly one"
+    assert ran.ran == BOTH
+    assert [(one.network, one.report, one.state, one.reason) for one in done.refused] == [
+        (network, "shop", "refused", why) for network in ("north", "south")
+    ]
+    assert done.exit_code == 2
+    assert [(m.event, m.network, m.report, m.reason) for m in heard] == [
+        ("failed", network, "shop", why) for network in ("north", "south")
+    ]
+    again = due.run(place, utc("2025-07-01T04:31"), ran)
+    assert (again.due, again.refused, again.exit_code, len(heard)) == ([], [], 0, 2)
+    shop, *_ = [one for one in status.read(place, utc("2025-07-01T05:00")).standings if one.report == "shop"]
+    assert (shop.state, shop.reason) == ("failed", why)
+    bench.add_report(place, "shop", bench.notebook("1"))
+    done = due.run(place, utc("2025-07-02T04:30"), ran)
+    assert (done.exit_code, len(done.outcomes)) == (0, 4)
+    assert [m.event for m in heard[2:]] == ["recovered"] * 2
+
+
+def test_a_network_that_was_dropped_from_the_data_is_refused_and_the_others_run(tmp_path, ran, monkeypatch):
+    text = scheduled.DAILY + "    networks: [north, nort]\n" + MORE
+    place, heard = scheduled.workspace(tmp_path / "w", text), sent(monkeypatch)
+    done = due.run(place, utc("2025-07-01T04:30"), ran)
+    assert ran.ran == BOTH[:1]
+    [refused] = done.refused
+    assert (refused.network, refused.state, done.exit_code) == ("nort", "refused", 2)
+    assert refused.reason == "network 'nort' has no data; did you mean 'north'?"
+    assert [(m.network, m.event) for m in heard] == [("nort", "failed")]
+    standings = {one.network: one for one in status.read(place, utc("2025-07-01T05:00")).standings}
+    assert (standings["nort"].state, standings["nort"].reason) == ("failed", refused.reason)
+
+
+def test_on_the_command_line_what_is_refused_is_named_and_ends_with_2(place, monkeypatch, capsys):
+    bench.add_report(place, "performance", bench.notebook("1", parameters=None))
+    monkeypatch.setattr(sys, "argv", ["barberlab", "due", "--root", str(place.root)])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 2
+    assert "north performance: refused: performance: has 0 code cells tagged 'parameters'" in capsys.readouterr().out
+
+
+class Recorded:
+    """A place to run in that says when it was opened, for how many networks, and whether it was left."""
+
+    def __init__(self):
+        self.opened, self.left, self.handed = [], 0, []
+
+    @contextlib.contextmanager
+    def __call__(self, networks):
+        self.opened.append(networks)
+        yield self
+        self.left += 1
+
+    def run(self, place, networks, reports, executor, **options):
+        """Stands in for the runner and remembers where it was told to run, and how."""
+        self.handed.append((executor, options))
+        return [scheduled.Ended(network, report, "published", "") for network in networks for report in reports]
+
+
+def test_workers_are_there_once_for_all_that_is_due_and_not_at_all_where_nothing_is(tmp_path):
+    text = scheduled.DAILY + '  shop:\n    cron: "0 4 * * *"\n    networks: [south]\n'
+    place, workers = scheduled.workspace(tmp_path / "w", text), Recorded()
+    due.run(place, utc("2025-07-01T04:30"), workers.run, place=workers, engine="papermill")
+    assert (workers.opened, workers.left) == ([2], 1)
+    assert workers.handed == [(workers, {"engine": "papermill"})] * 2
+    due.run(place, utc("2025-07-01T04:31"), workers.run, place=workers)
+    assert workers.opened == [2]
+
+
+def test_what_is_due_runs_where_and_how_the_command_line_says(place, monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr(runner, "run", lambda *what, **how: asked.append(how) or [])
+    words = ("--workers", "3", "--memory-mb", "2500", "--engine", "papermill")
+    assert told(place, monkeypatch, capsys, *words) == (0, "")
+    [how] = asked
+    assert (how["executor"].count, how["engine"], how["limits"].memory_bytes) == (3, "papermill", 2_500_000_000)
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("--workers", "2", "--scheduler", "tcp://127.0.0.1:9"), "--workers is for this machine"),
+        (("--engine", "steam"), "engine 'steam' is unknown"),
+    ],
+)
+def test_a_place_that_cannot_be_is_refused_and_what_was_due_is_due_still(place, monkeypatch, capsys, words, line):
+    code, said = told(place, monkeypatch, capsys, *words)
+    assert (code, said.count("\n")) == (2, 1)
+    assert line in said
+    assert len(due.look(place, utc("2025-07-01T12:00")).due) == 2
 
 
 def _hold(place, begun, end):

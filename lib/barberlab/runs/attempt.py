@@ -42,13 +42,14 @@ class Stopped(Exception):
 
 
 class Attempt:
-    """One run at work in its staging folder. `retried`: why earlier tries of it did not finish."""
+    """One run, in a staging folder that `publish` makes. `retried`: why earlier tries of it did not finish."""
 
     def __init__(self, task: Task, outputs: Outputs, lease: Lease, job: Job, pages: Pages, retried: Sequence[str] = ()):
         self._task, self._outputs, self._lease, self._job, self._pages = task, outputs, lease, job, pages
         self._workspace, self._retried = task.workspace, list(retried)
         self._forbidden = Forbidden(job.params.gates.canaries, (task.workspace.root, Path.home()))
-        self.run_id, self._staging = outputs.stage(job.report.name)
+        self.run_id: str | None = None
+        self._staging: Path | None = None
         self._started, self._since = datetime.now(UTC), time.monotonic()
         self._durations: dict[str, Any] = {}
         self._gates: list[GateResult] = []
@@ -57,7 +58,8 @@ class Attempt:
         self._earlier: dict[str, str] = {}
 
     def publish(self) -> None:
-        """Execute, render, pass the gates and publish; whatever it raises, nothing was published."""
+        """Stage, execute, render, pass the gates and publish; whatever it raises, nothing was published."""
+        self.run_id, self._staging = self._outputs.stage(self._job.report.name)
         notebook = self._execute()
         pages = self._render(notebook)
         self._keep(notebook)
@@ -70,12 +72,16 @@ class Attempt:
 
     def discard(self, error: BaseException) -> str:
         """Leave nothing of this try; gives in one line why it was none."""
-        with contextlib.suppress(OSError):
-            files.remove_folder(self._staging)
+        if self._staging:
+            with contextlib.suppress(OSError):
+                files.remove_folder(self._staging)
         return self._reason(error)
 
     def keep_failed(self, error: Exception) -> str:
-        """Keep what happened, with nothing in it that a gate would stop; gives the reason in one line."""
+        """Keep what happened, with nothing in it that a gate would stop; gives the reason in one line.
+
+        Only where `run_id` is set: before that, nothing happened.
+        """
         failure, reason = _failure(error), self._reason(error)
         if not self._staging.is_dir():
             # It has its name already and lacks only its pointer, which the next run gives it.

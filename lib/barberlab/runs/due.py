@@ -1,17 +1,20 @@
 """What is due now, and was it dealt with? Safe to ask every minute, twice at once, after a month off, under any clock.
 
 A scheduled time is dealt with once it was tried: whether its page was published, nothing had changed or its notebook
-failed, the next try is at the next time. Times that were missed are caught up by one run, and it says how many. What
-was interrupted, or found its network busy, is due still.
+failed, the next try is at the next time. So it is where it had to be refused: a notebook that cannot be read, or a
+network that has no data any more, is told like a failure and costs no other report its run. Times that were missed are
+caught up by one run, and it says how many. What was interrupted, or found its network busy, is due still.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice, takewhile
 from typing import Any
 
-from barberlab.errors import BarberlabError, Busy
+from barberlab.errors import BadInput, BarberlabError, Busy
 from barberlab.personal import mask
 from barberlab.runs import journal as journals
 from barberlab.runs import notify, schedule
@@ -35,21 +38,29 @@ class Due:
 
 @dataclass
 class Done:
-    """What a look at the schedule led to. `notes` are about the clock, `untold` about messages that did not get out."""
+    """What a look at the schedule led to.
+
+    refused: outcomes of what could not even begin. notes: about the clock. untold: about messages that did not get out.
+    """
 
     due: list[Due] = field(default_factory=list)
+    refused: list[Any] = field(default_factory=list)
     outcomes: list[Any] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     untold: list[str] = field(default_factory=list)
 
     @property
     def exit_code(self) -> int:
-        """0: all done, or nothing to do. 1: a report failed, or somebody could not be told."""
+        """0: all done, or nothing to do. 1: a report failed, or somebody could not be told. 2: some could not begin."""
+        if self.refused:
+            return 2
         failed = any(outcome.state in ("failed", "refused") for outcome in self.outcomes)
         return 1 if failed or self.untold else 0
 
 
 type Run = Callable[..., list[Any]]
+type Batch = tuple[list[str], list[str]]  # networks, reports
+type Place = Callable[[int], AbstractContextManager[Executor | None]]
 
 
 def look(workspace: Workspace, now: datetime) -> Done:
@@ -59,21 +70,26 @@ def look(workspace: Workspace, now: datetime) -> Done:
     return Done(_due(workspace, plan, book, now), notes=notes)
 
 
-def run(workspace: Workspace, now: datetime, run: Run | None = None, **options: Any) -> Done:
+def run(
+    workspace: Workspace, now: datetime, run: Run | None = None, place: Place | None = None, **options: Any
+) -> Done:
     """Run what is due at `now` and tell whom the schedule names; does nothing while another process is at it.
 
-    run: what runs networks' reports, by default `runner.run`, handed `options`. Raises BadInput for a schedule that is
-    wrong, before anything runs.
+    run: what runs networks' reports, by default `runner.run`, handed `options`. place: where so many networks are run,
+    opened only when something is due; by default this process. Raises BadInput for a schedule that is wrong, before
+    anything runs.
     """
     plan = schedule.load(workspace)
     try:
         with journals.locked(workspace):
-            return _run(workspace, plan, now, run, options)
+            return _run(workspace, plan, now, run, place, options)
     except Busy:
         return Done()
 
 
-def _run(workspace: Workspace, plan: Schedule, now: datetime, run: Run | None, options: dict[str, Any]) -> Done:
+def _run(
+    workspace: Workspace, plan: Schedule, now: datetime, run: Run | None, place: Place | None, options: dict[str, Any]
+) -> Done:
     book = journals.read(workspace)
     looked = book.clock
     done = Done(notes=_set_right(plan, book, now))
@@ -81,8 +97,9 @@ def _run(workspace: Workspace, plan: Schedule, now: datetime, run: Run | None, o
     if done.due:
         # On a full disk nothing runs: what cannot be remembered would run again every minute.
         _keep(workspace, book)
-    for networks, reports in _batches(done.due):
-        outcomes = (run or _runner())(workspace, networks, reports, **options)
+    done.refused = _refused(workspace, done.due)
+    _record(plan, book, done.due, done.refused, now)
+    for outcomes in _outcomes(workspace, _batches(_others(done.due, done.refused)), run, place, options):
         done.outcomes += outcomes
         _record(plan, book, done.due, outcomes, now)
         _keep(workspace, book)
@@ -91,6 +108,43 @@ def _run(workspace: Workspace, plan: Schedule, now: datetime, run: Run | None, o
     if done.due or done.notes or waiting or looked is None or now - looked >= LOOKED:
         _keep(workspace, book)
     return done
+
+
+def _refused(workspace: Workspace, due: list[Due]) -> list[Any]:
+    """An outcome for each report that cannot begin: handed over with others, it would keep the runner from them all."""
+    if not due:
+        return []
+    # Imported only when something is due, as the runner is.
+    from barberlab.runs import jobs, work  # noqa: PLC0415
+
+    why = {report: _why(jobs.known_reports, workspace, [report]) for report in {item.report for item in due}}
+    gone = {network: _why(jobs.known_networks, workspace, [network]) for network in {item.network for item in due}}
+    found = [(item, why[item.report] or gone[item.network]) for item in due]
+    return [work.refused(workspace, item.network, item.report, reason) for item, reason in found if reason]
+
+
+def _why(check: Callable[..., Any], *what: Any) -> str:
+    try:
+        check(*what)
+    except BadInput as error:
+        return str(error)
+    return ""
+
+
+def _others(due: list[Due], refused: list[Any]) -> list[Due]:
+    out = {(outcome.network, outcome.report) for outcome in refused}
+    return [item for item in due if (item.network, item.report) not in out]
+
+
+def _outcomes(
+    workspace: Workspace, batches: list[Batch], run: Run | None, place: Place | None, options: dict[str, Any]
+) -> Iterator[list[Any]]:
+    """Of each batch its outcomes, all run in the same place."""
+    if not batches:
+        return
+    with place(max(len(networks) for networks, _ in batches)) if place else nullcontext() as executor:
+        for networks, reports in batches:
+            yield (run or _runner())(workspace, networks, reports, executor=executor, **options)
 
 
 def _keep(workspace: Workspace, book: Journal) -> None:
@@ -140,7 +194,7 @@ def _set_right(plan: Schedule, book: Journal, now: datetime) -> list[str]:
     return notes
 
 
-def _batches(due: list[Due]) -> list[tuple[list[str], list[str]]]:
+def _batches(due: list[Due]) -> list[Batch]:
     """(networks, reports) that cover what is due, reports of the same networks in one go."""
     networks: dict[str, list[str]] = {}
     for item in due:

@@ -1,7 +1,7 @@
 """When does each report run, for whom, and who is told when it fails? params/schedule.yaml, against a closed schema.
 
-Whatever is wrong in it - a cron line, a zone, a report or a network that is not there, an unknown key - is refused with
-its line before anything runs.
+Whatever is wrong in it - a cron line, a zone, a report that is not there, an unknown key - is refused with its line
+before anything runs. A network that has no data, or none any more, is refused by itself when its time comes.
 """
 
 from collections.abc import Mapping
@@ -17,6 +17,7 @@ from barberlab import params
 from barberlab.errors import BadInput
 from barberlab.runs import cron
 from barberlab.runs.cron import Cron
+from barberlab.scope import check_network_id
 from barberlab.workspace import Workspace
 
 NAME = "schedule.yaml"
@@ -48,7 +49,15 @@ def _outside(said: str) -> str:
     return said
 
 
+def _id(said: str) -> str:
+    try:
+        return check_network_id(said)
+    except BadInput as error:
+        raise ValueError(str(error)) from None
+
+
 Secret = Annotated[str, AfterValidator(_outside)]
+Network = Annotated[str, AfterValidator(_id)]
 
 
 class Email(_Closed):
@@ -106,7 +115,7 @@ class Entry(_Closed):
 
     cron: Annotated[str, AfterValidator(_line)]
     timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
-    networks: Annotated[tuple[Text, ...], Field(min_length=1, strict=False)] | Literal["all"] = "all"
+    networks: Annotated[tuple[Network, ...], Field(min_length=1, strict=False)] | Literal["all"] = "all"
     on_failure: OnFailure | None = None
 
     @property
@@ -152,15 +161,10 @@ def load(workspace: Workspace) -> Schedule:
 def _check_names(workspace: Workspace, schedule: Schedule, path: Path) -> None:
     """By name alone: `due` is called every minute, and the runner looks into the notebooks when something is due."""
     reports = sorted(found.stem for found in (workspace.notebooks / "reports").glob("*.ipynb"))
-    networks = workspace.networks()
-    for report, entry in schedule.reports.items():
+    for report in schedule.reports:
         if report not in reports:
             where = _place(path, ("reports", report))
             raise BadInput(f"{where}: report {report!r} is unknown; {_nearest(report, reports)}")
-        for network in () if entry.networks == "all" else entry.networks:
-            if network not in networks:
-                where = _place(path, ("reports", report, "networks"))
-                raise BadInput(f"{where}: network {network!r} has no data; {_nearest(network, networks)}")
 
 
 def _check_secrets(workspace: Workspace, schedule: Schedule, path: Path) -> None:

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 from barberlab.data import versions
 from barberlab.errors import BarberlabError, Busy
 from barberlab.personal import mask
-from barberlab.runs import jobs, manifest
+from barberlab.runs import jobs, manifest, outputs
 from barberlab.runs.jobs import Job
 from barberlab.runs.lease import Lease
 from barberlab.runs.manifest import Manifest
 from barberlab.runs.outputs import Outputs
 from barberlab.runs.pages import house_pages
 from barberlab.runs.task import Outcome, Task
+from barberlab.workspace import Workspace
 
 if TYPE_CHECKING:
     from barberlab.runs.attempt import Attempt
@@ -71,6 +72,11 @@ def not_run(task: Task, state: str, reason: str, reports: Iterable[jobs.Report] 
     """The same outcome for all `reports` of a task, or for each of them."""
     home = task.home
     return [_outcome(home, report.name, state, reason) for report in (task.reports if reports is None else reports)]
+
+
+def refused(workspace: Workspace, network: str, report: str, reason: str) -> Outcome:
+    """The outcome of a report that could not even begin."""
+    return _outcome(outputs.of(workspace, network), report, "refused", reason)
 
 
 def said(error: BaseException) -> str:
@@ -126,6 +132,8 @@ def _tried(task: Task, home: Outputs, lease: Lease, job: Job) -> tuple[str, str,
 
 def _failed(attempt: Attempt, error: Exception) -> tuple[str, str, str | None]:
     """The run kept as failed, or where not even that can be, its reason alone."""
+    if attempt.run_id is None:
+        return "failed", said(error), None
     try:
         return "failed", attempt.keep_failed(error), attempt.run_id
     except Exception as further:
