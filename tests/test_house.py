@@ -29,7 +29,7 @@ CORE = ("models", "decisions", "reports")
 
 # Each tool and where it lives; pandas, numpy, scipy, pyarrow and xarray are everywhere.
 HOMES = {
-    **dict.fromkeys(("pymc", "pytensor", "arviz", "nutpie"), ("models",)),
+    **dict.fromkeys(("pymc", "pytensor", "arviz", "nutpie", "numba", "sklearn"), ("models",)),
     **dict.fromkeys(("matplotlib", "seaborn", "jinja2", "markupsafe", "nbconvert", "bs4"), ("reports",)),
     **dict.fromkeys(("duckdb", "ibis", "pandera", "python_calamine", "holidays"), ("data",)),
     **dict.fromkeys(("papermill", "nbclient", "dask"), ("runs",)),
