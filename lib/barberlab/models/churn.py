@@ -91,6 +91,11 @@ def overdue(post: ChurnPosterior, h: Histories, beyond: float = OVERDUE) -> np.n
     return since_last - h.silence * DAYS_IN[h.unit]
 
 
+def usual_gap(post: ChurnPosterior, h: Histories) -> np.ndarray:
+    """(client,) the median days between this client's visits, as known at its last one; inf where none can be told."""
+    return _outlasted(post, h, np.zeros(len(h)), np.array([0.5]))[:, 0]
+
+
 def dates(h: Histories, days: np.ndarray) -> np.ndarray:
     """The days (datetime64[D]) so many days from the cut-off, a part of a day counted as one; NaT beyond a century."""
     near = np.abs(days) < CENTURY

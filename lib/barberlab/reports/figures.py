@@ -1,13 +1,15 @@
 """Which figure answers which question? All of them, by name; each draws itself wide and for a phone.
 
 How did it go? `trend`; several side by side: `small_multiples`. Which shops differ, and by how much? `ranges`. Is a
-rate out of line, or only a small shop's? `funnel`. When in the week? `heat`. Inside a row: `sparkline`, `range_track`.
+rate out of line, or only a small shop's? `funnel`. When in the week? `heat`. Was it as we said? `calibration`. Inside a row:
+`sparkline`, `range_track`.
 """
 
+from barberlab.reports.calibrated import calibration
 from barberlab.reports.funnels import funnel, funnel_limits
 from barberlab.reports.gaps import ranges
 from barberlab.reports.marks import range_track, sparkline
 from barberlab.reports.over_time import small_multiples, trend
 from barberlab.reports.weeks import heat
 
-__all__ = ["funnel", "funnel_limits", "heat", "range_track", "ranges", "small_multiples", "sparkline", "trend"]
+__all__ = ["calibration", "funnel", "funnel_limits", "heat", "range_track", "ranges", "small_multiples", "sparkline", "trend"]
