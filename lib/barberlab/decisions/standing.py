@@ -21,8 +21,10 @@ def standing(clients: pd.DataFrame, by: list[str], least: int) -> pd.DataFrame:
     rows = clients[[*by, "worth", "value_at_risk"]].assign(
         n=1, churn=p, scatter=scatter, doubt=scatter * clients["log_odds_sd"]
     )
-    sums = rows.dropna(subset=by).groupby(by)[["n", "churn", "scatter", "doubt", "value_at_risk", "worth"]].sum(
-        min_count=1
+    sums = (
+        rows.dropna(subset=by)
+        .groupby(by)[["n", "churn", "scatter", "doubt", "value_at_risk", "worth"]]
+        .sum(min_count=1)
     )
     sums = sums[sums["n"] >= least]
     mean, n = sums["churn"] / sums["n"], sums["n"]

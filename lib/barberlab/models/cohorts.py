@@ -52,7 +52,9 @@ def cohorts(visits: pd.DataFrame, new: pd.DataFrame, today: date) -> pd.DataFram
     """
     half = new["first"].dt.to_period("Q").dt.start_time
     half = half.where(half.dt.month.isin([1, 7]), half - pd.DateOffset(months=3))
-    rows = visits[["client_id", "date"]].merge(new.assign(cohort=half)[["client_id", "first", "cohort"]], on="client_id")
+    rows = visits[["client_id", "date"]].merge(
+        new.assign(cohort=half)[["client_id", "first", "cohort"]], on="client_id"
+    )
     after = (rows["date"] - rows["first"]).dt.days
     size = half.value_counts().sort_index()
     found = []

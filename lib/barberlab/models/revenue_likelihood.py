@@ -159,4 +159,3 @@ def _add_slope(p, group, terms, regime, chance, quadratic, root, white, slope) -
 def _inverse(covariance: np.ndarray) -> tuple[np.ndarray, float]:
     factor = cho_factor(covariance, lower=True, check_finite=False)
     return cho_solve(factor, np.eye(len(covariance)), check_finite=False), 2 * np.log(np.diag(factor[0])).sum()
-

@@ -190,7 +190,9 @@ class Forecaster:
         for group in self._groups(network, self.typical):
             whitener = self.typical.whitener(group.known, group.level)
             centre = start[group.rows[0]][::-1]
-            far[group.rows] = white.far_weeks(self.typical.theta.location, group.shops, whitener, centre, _ACCIDENT)[:, ::-1]
+            far[group.rows] = white.far_weeks(self.typical.theta.location, group.shops, whitener, centre, _ACCIDENT)[
+                :, ::-1
+            ]
         far[:, -_LATEST:] = False
         network = replace(network, log=np.where(far, np.nan, network.log))
         return network, start

@@ -127,9 +127,7 @@ def evidence(p: Location, shops: Shops, whitener: Whitener, centre: np.ndarray) 
     return Evidence(chance, quadratic, chance * precision)
 
 
-def information(
-    shops: Shops, whitener: Whitener, found: Evidence, basis: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def information(shops: Shops, whitener: Whitener, found: Evidence, basis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(P (D, D), R (D,)) what the locations say of their network's state xi, whose path is basis (T, D) @ xi."""
     size = basis.shape[1]
     P, R = np.zeros((size, size)), np.zeros(size)

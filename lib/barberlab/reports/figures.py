@@ -12,4 +12,14 @@ from barberlab.reports.marks import range_track, sparkline
 from barberlab.reports.over_time import small_multiples, trend
 from barberlab.reports.weeks import heat
 
-__all__ = ["calibration", "funnel", "funnel_limits", "heat", "range_track", "ranges", "small_multiples", "sparkline", "trend"]
+__all__ = [
+    "calibration",
+    "funnel",
+    "funnel_limits",
+    "heat",
+    "range_track",
+    "ranges",
+    "small_multiples",
+    "sparkline",
+    "trend",
+]
