@@ -1,4 +1,4 @@
-"""What else must be known before a client is asked back? Consent, a booking made, no-shows, a barber gone, past contacts."""
+"""What else must be known before a client is asked back? Consent, bookings, no-shows, a barber gone, past contacts."""
 
 from datetime import date, datetime
 

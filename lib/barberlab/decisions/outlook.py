@@ -51,9 +51,9 @@ class Outlook:
     """A network's current clients on a day; where nothing can be said, `needs` says what would bring it.
 
     clients (COLUMNS): days, chances, visits a year if still a client, money in minor units (NaN without prices);
-    overdue_days is negative before the client is overdue by its own rhythm; comes_soon is the chance of a visit within
-    SOON_DAYS by the rhythm model alone, comes_soon_sd the deviation of its log odds. seen: all clients ever seen. predicted,
-    independence: the models behind it; needs_money: why there is no worth, where there is none.
+    overdue_days is negative before the client is overdue by its own rhythm; comes_soon is the chance of a visit
+    within SOON_DAYS by the rhythm model alone, comes_soon_sd the deviation of its log odds. seen: all clients ever
+    seen. predicted, independence: the models behind it; needs_money: why there is no worth, where there is none.
     """
 
     today: date
@@ -165,7 +165,7 @@ def _rhythm(told: Predicted, h: Histories, current: np.ndarray) -> pd.DataFrame:
             "last_visit": last,
             "silence_days": np.rint(now.silence),
             "usual_gap_days": churn.usual_gap(post, now),
-            "overdue_days": -churn.overdue(post, now),
+            "overdue_days": -churn.overdue(post, now, draws=post.centre),
             "p_alive": told.alive[current],
             "no_visit": told.no_visit[current],
             "low80": told.low[current],

@@ -1,7 +1,7 @@
 """Whom shall we ask back this week, how, and is it worth it?
 
-A client is asked when its own usual gap has passed. The methodology's sequence of weeks 3, 4 and 5 is meant for somebody
-who comes every three weeks, so the weeks are read as that client's own gaps: at one gap, one and a third, one and two
+A client is asked when its own usual gap has passed. The methodology's sequence of weeks 3, 4 and 5 is meant for who
+comes every three weeks, so the weeks are read as that client's own gaps: at one gap, one and a third, one and two
 thirds, and at two a last word. Nobody is offered a discount.
 
 What a contact brings: it shifts the odds of coming within three weeks by a factor, the same for everybody, so it does

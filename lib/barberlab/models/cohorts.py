@@ -44,11 +44,11 @@ def second_visits(new: pd.DataFrame, today: date, by: list[str], within: int = S
     return _with_range(frame, "again", "share")
 
 
-def cohorts(visits: pd.DataFrame, new: pd.DataFrame, today: date) -> pd.DataFrame:
+def cohorts(visits: pd.DataFrame, new: pd.DataFrame, begin: date, today: date) -> pd.DataFrame:
     """Of those who were new in a half-year, how many came in the 90 days that begin so long after their first visit?
 
-    One row per cohort (its first day) and `days` later: n, there, share, low80, high80. A cell is there only if the
-    window is over for all of the cohort, which itself must be over.
+    One row per cohort (its first day) and `days` later: n, there, share, low80, high80. A half-year counts only if all
+    of it lies where the new can be told from the old, and a cell only if the window is over for all of the cohort.
     """
     half = new["first"].dt.to_period("Q").dt.start_time
     half = half.where(half.dt.month.isin([1, 7]), half - pd.DateOffset(months=3))
@@ -56,7 +56,7 @@ def cohorts(visits: pd.DataFrame, new: pd.DataFrame, today: date) -> pd.DataFram
         new.assign(cohort=half)[["client_id", "first", "cohort"]], on="client_id"
     )
     after = (rows["date"] - rows["first"]).dt.days
-    size = half.value_counts().sort_index()
+    size = half[half >= pd.Timestamp(begin) + pd.Timedelta(days=SETTLING_DAYS)].value_counts().sort_index()
     found = []
     for cohort, n in size.items():
         ends = cohort + pd.DateOffset(months=6)

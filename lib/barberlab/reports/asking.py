@@ -8,10 +8,10 @@ import pandas as pd
 from barberlab.decisions.outlook import Outlook, value_at_risk
 from barberlab.decisions.retention import CATALOGUE, MEASURED, Listed
 from barberlab.decisions.uplift import ALL
-from barberlab.reports import marks, prose, tables
+from barberlab.reports import prose, tables
 from barberlab.reports.blocks import Block, NotAvailable, Paragraph, TableBlock
 
-MOST_ROWS = 25  # a screen of paper; the run's table `contacts` holds them all
+MOST_ROWS = 15  # a page of paper; the run's table `contacts` holds them all
 GONE = 0.9
 SHORT_ID = 11  # of a pseudonym: the key's number and eight characters, enough to tell rows of a page apart
 BANDS = ("on rhythm", "overdue", "nearly gone")
@@ -58,8 +58,8 @@ def _said_of_risk(look: Outlook, currency: str, seed: int) -> str:
     told = prose.estimate(total.mean, total.low80, total.high80, prose.Money(currency))
     doubt = "" if look.independence.holds else f" Check: {look.independence.words}."
     return (
-        f"In all {told.value} ({told.eight_in_ten}). At risk is what a client would bring in a year if it stayed, times "
-        f"the chance that it does not come in {look.horizon_days} days.{doubt}"
+        f"In all {told.value} ({told.eight_in_ten}). At risk is what a client would bring in a year if it stayed, "
+        f"times the chance that it does not come in {look.horizon_days} days.{doubt}"
     )
 
 
@@ -70,12 +70,10 @@ def reasons(rows: pd.DataFrame) -> pd.Series:
 
 def _why(row: object) -> str:
     days, usual = prose.count(row.silence_days), prose.count(row.usual_gap_days)
-    if row.visits == 1:
-        said = [f"came once, {days} days ago"]
-    else:
-        said = [f"{days} days since the last visit, usually every {usual}"]
+    known = f"silent for {days} days, usually {usual}"
+    said = [f"came once, {days} days ago" if row.visits == 1 else known]
     if row.overdue_days >= 1:
-        said.append(f"overdue by {prose.plural(round(row.overdue_days), 'day')}")
+        said.append(f"overdue by {round(row.overdue_days)}")
     if row.barber_left:
         said.append("its barber left")
     if row.no_shows:
@@ -100,34 +98,34 @@ def contact_table(listed: Listed, names: Mapping[str, str], staff: pd.DataFrame,
     frame = listed.rows.head(MOST_ROWS)
     barbers = dict(zip(staff["staff_id"], staff["display_name"], strict=True))
     money = prose.Money(currency)
+    said = [prose.estimate(row.gain, row.gain_low80, row.gain_high80, money, "table") for row in frame.itertuples()]
     frame = frame.assign(
         client=[who[:SHORT_ID] for who in frame["client_id"]],
-        where=frame["location_id"].map(names),
-        barber=[barbers.get(who, prose.MISSING) for who in frame["staff_id"]],
+        where=[_where(names[row.location_id], barbers.get(row.staff_id)) for row in frame.itertuples()],
         why=reasons(frame),
         ask=[_ask(row) for row in frame.itertuples()],
         p=[prose.chance(p) for p in frame["no_visit"]],
-        gains=[_gain(row, money) for row in frame.itertuples()],
+        gains=[one.value for one in said],
+        range=[one.eight_in_ten.removeprefix("8 in 10: ") for one in said],
     )
     columns = [
-        tables.Column("client", "Client"), tables.Column("where", "Shop", secondary=True),
-        tables.Column("barber", "Barber", secondary=True), tables.Column("why", "Why", secondary=True),
-        tables.Column("ask", "Ask"), tables.Column("p", "Leaving", right=True, secondary=True),
+        tables.Column("client", "Client"), tables.Column("where", "Where", secondary=True),
+        tables.Column("why", "Why", secondary=True), tables.Column("ask", "Ask"),
+        tables.Column("p", "Leaving", right=True, secondary=True),
         tables.Column("worth", "Worth", money.table, unit="a year", secondary=True),
-        tables.Column("gains", "Gain", right=True, unit="8 in 10"),
+        tables.Column("gains", "Gain", right=True), tables.Column("range", "8 in 10", right=True, secondary=True),
     ]  # fmt: skip
     return TableBlock(
         _title(listed), tables.table(frame, columns), subtitle=_order(listed), note=_left_out(listed, len(frame))
     )
 
 
-def _ask(row: object) -> marks.Mark | str:
-    return marks.tag("left uncalled on purpose", "na") if row.held_out else CATALOGUE[row.action].label
+def _where(shop: str, barber: str | None) -> str:
+    return f"{shop}, {barber}" if barber else shop
 
 
-def _gain(row: object, money: prose.Money) -> str:
-    told = prose.estimate(row.gain, row.gain_low80, row.gain_high80, money)
-    return f"{told.value} ({told.eight_in_ten.removeprefix('8 in 10: ')})"
+def _ask(row: object) -> str:
+    return "● left uncalled on purpose" if row.held_out else CATALOGUE[row.action].label
 
 
 def _title(listed: Listed) -> str:
@@ -143,9 +141,9 @@ def _order(listed: Listed) -> str:
         else "Risk-based, not causal: the effect is assumed until a hold-out has measured it"
     )
     return (
-        f"Ordered by expected gain: the chance that asking brings a visit, times the client's usual spend, less the "
-        f"cost. {said}. Some are left uncalled by lot, for the quarter {listed.period.replace('-', ' ')}, so that it "
-        "can be measured."
+        "Ordered by expected gain: the chance that asking brings a visit, times the client's usual spend, less the "
+        f"cost; what a kept client brings later is not counted. {said}. Some are left uncalled "
+        f"by lot, for the quarter {listed.period.replace('-', ' ')}, so that it can be measured."
     )
 
 
@@ -169,9 +167,10 @@ def effect_table(uplift: pd.DataFrame) -> Block:
     columns = [
         tables.Column("name", "Campaign"), tables.Column("contacted", "Asked", prose.count, secondary=True),
         tables.Column("held_out", "Held out", prose.count, secondary=True),
-        tables.Column("came", "Came", right=True), tables.Column("else_came", "Would have", right=True),
+        tables.Column("came", "Came", right=True, secondary=True),
+        tables.Column("else_came", "Held out came", right=True, secondary=True),
         tables.Column("more", "Effect", right=True, unit="8 in 10"),
-        tables.Column("helps", "Helps", right=True, unit="chance"),
+        tables.Column("helps", "Helps", right=True, unit="chance", secondary=True),
     ]  # fmt: skip
     subtitle = f"Share who came within {uplift.attrs['within_days']} days of a contact, and of those held out by lot."
     return TableBlock(_effect_title(uplift), tables.table(frame, columns), subtitle=subtitle)

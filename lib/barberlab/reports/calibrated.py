@@ -50,7 +50,8 @@ def calibration(
         _calibration(sheet, data, above, below)
 
     columns = [
-        Column("said", "Said", _RATE.table), Column("share", "Happened", _RATE.table), Column("n", counted.capitalize(), prose.count),
+        Column("said", "Said", _RATE.table), Column("share", "Happened", _RATE.table),
+        Column("n", counted.capitalize(), prose.count),
         Column("low80", "8 in 10", _RATE.table, unit="from"), Column("high80", "8 in 10", _RATE.table, unit="to"),
     ]  # fmt: skip
     key = (Key("what happened, 8 in 10", "b50"), Key(f"how many {counted}", "ref80"))
@@ -77,7 +78,16 @@ def _calibration(sheet: Sheet, data: pd.DataFrame, above: str, below: str) -> No
     ax.plot([0, 1], [0, 1], color=INK["line2"], linewidth=1.2, dashes=(4, 3), zorder=1)
     _wrong_sides(ax, above, below)
     ax.vlines(data["said"], data["low80"], data["high80"], colors=INK["b50"], linewidth=4, zorder=2)
-    ax.scatter(data["said"], data["share"], s=38, c=INK["accent"], edgecolors=INK["surface"], linewidths=1.3, zorder=3)
+    ax.scatter(
+        data["said"],
+        data["share"],
+        s=38,
+        c=INK["accent"],
+        edgecolors=INK["surface"],
+        linewidths=1.3,
+        zorder=3,
+        clip_on=False,
+    )
     _counts(sheet, data, (left, right, 8 + side + 4), labels)
 
 

@@ -1,8 +1,8 @@
 """Which figure answers which question? All of them, by name; each draws itself wide and for a phone.
 
 How did it go? `trend`; several side by side: `small_multiples`. Which shops differ, and by how much? `ranges`. Is a
-rate out of line, or only a small shop's? `funnel`. When in the week? `heat`. Was it as we said? `calibration`. Inside a row:
-`sparkline`, `range_track`.
+rate out of line, or only a small shop's? `funnel`. When in the week? `heat`. Was it as we said? `calibration`. Inside a
+row: `sparkline`, `range_track`.
 """
 
 from barberlab.reports.calibrated import calibration

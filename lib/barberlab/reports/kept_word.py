@@ -10,20 +10,29 @@ from barberlab.models.churn_choice import Kept
 from barberlab.models.intervals import NINETEEN_IN_TWENTY
 from barberlab.models.rates import interval
 from barberlab.reports import figures, prose, tables
-from barberlab.reports.blocks import Block, NotAvailable, Paragraph, TableBlock
+from barberlab.reports.blocks import Block, NotAvailable, TableBlock
 from barberlab.reports.calibrated import COLUMNS, by_tenths, missed
 
 NEEDS = "a year of visits: three horizons of 90 days, and one before them"
+MISSED_BY_CHANCE = 3  # of ten ranges of 8 in 10: more is seen once in eight times
 OURS, SIXTY, BASE = "What we say", "60 days of silence", "The likelier outcome for all"
 SCORES = ("accuracy", "auc", "skill", "error")
 
 
 def calibration_table(look: Outlook) -> pd.DataFrame:
-    """What was said at the last origin whose days are over, by tenths (`calibrated.COLUMNS`); empty without one."""
+    """What was said at the last origin whose days are over, by tenths (`calibrated.COLUMNS`); empty without one.
+
+    Of clients who were current then, here and in `scores`: that who left long ago stays away is no art.
+    """
     last = _last(look)
     if last is None:
         return pd.DataFrame(columns=list(COLUMNS))
-    return by_tenths(last.no_visit, last.came == 0)
+    there = _current(last, look)
+    return by_tenths(last.no_visit[there], last.came[there] == 0)
+
+
+def _current(one: Kept, look: Outlook) -> np.ndarray:
+    return one.histories.silence <= look.current_days
 
 
 def calibration_figure(told: pd.DataFrame, look: Outlook) -> Block:
@@ -33,13 +42,14 @@ def calibration_figure(told: pd.DataFrame, look: Outlook) -> Block:
         return NotAvailable("Did it come true", look.needs or NEEDS)
     off = missed(told)
     when = prose.day(pd.Timestamp(last.histories.cutoff))
+    differ = f"{prose.spelled(off).capitalize()} of {len(told)} groups came out differently than we said"
     return figures.calibration(
         told,
         slug="calibration",
-        title="What we said came true" if off <= 2 else f"{prose.spelled(off).capitalize()} of ten groups came out differently",
+        title="What we said came true" if off <= MISSED_BY_CHANCE else differ,
         subtitle=(
-            f"Chance of no visit in {look.horizon_days} days as said on {when}, by tenths of clients, and the share "
-            "who did not come. Dashed: said and done alike."
+            f"Chance of no visit in {look.horizon_days} days as said on {when}, by tenths of clients current then, "
+            "and the share who did not come. Dashed: said and done alike."
         ),
         above="more left than we said",
         below="fewer left than we said",
@@ -50,16 +60,18 @@ def calibration_figure(told: pd.DataFrame, look: Outlook) -> Block:
 def scores(look: Outlook) -> pd.DataFrame:
     """A row per earlier origin and voice: cutoff, who, n, rate, accuracy, auc, skill, error, low95 of accuracy."""
     kept = look.predicted.kept if look.predicted else ()
-    rows = [line for one in kept for line in _scored(one, look.horizon_days)]
+    rows = [line for one in kept for line in _scored(one, look)]
     return pd.DataFrame(rows, columns=["cutoff", "who", "n", "rate", *SCORES, "low95"])
 
 
-def _scored(one: Kept, horizon_days: int) -> list[tuple]:
-    lost = (one.came == 0).astype(float)
-    rule = churn_rules.sixty_days(one.histories, one.histories.in_units(horizon_days), one.previous)
+def _scored(one: Kept, look: Outlook) -> list[tuple]:
+    there = _current(one, look)
+    lost = (one.came[there] == 0).astype(float)
+    rule = churn_rules.sixty_days(one.histories, look.horizon_days, one.previous)
+    said = one.no_visit[there]
     voices = (
-        (OURS, one.no_visit, one.no_visit >= 0.5, one.no_visit),
-        (SIXTY, rule.p, rule.lost, rule.score),
+        (OURS, said, said >= 0.5, said),
+        (SIXTY, rule.p[there], rule.lost[there], rule.score[there]),
         (BASE, np.full(len(lost), lost.mean()), np.full(len(lost), lost.mean() >= 0.5), None),
     )
     return [_line(one, lost, *voice) for voice in voices]
@@ -92,13 +104,11 @@ def accuracy_table(found: pd.DataFrame, look: Outlook) -> Block:
         f"As said on {days}, each with what was known by then, and the {look.horizon_days} days after counted; mean of "
         f"{prose.plural(len(origins), 'origin')}, {prose.count(found['n'].max())} clients at most."
     )
-    return TableBlock("How accurate it was", tables.table(mean, columns), subtitle=subtitle)
+    return TableBlock("How accurate it was", tables.table(mean, columns), subtitle=subtitle, note=claim(found))
 
 
-def claim(found: pd.DataFrame, look: Outlook) -> Block:
+def claim(found: pd.DataFrame) -> str:
     """Whether "85% accurate" may be said of this network, and if not, why not."""
-    if found.empty:
-        return Paragraph(f"“85% accurate” cannot be judged yet: it needs {look.needs or NEEDS}.")
     ours = found[found["who"] == OURS].drop(columns="who")
     reasons = [
         reason
@@ -109,9 +119,9 @@ def claim(found: pd.DataFrame, look: Outlook) -> Block:
     first = f"Saying the likelier outcome of everybody would be right {prose.Rate(1)(base)} of the time."
     enough = len(ours) >= 3
     if not reasons and enough:
-        return Paragraph(f"{first} “85% accurate” may be said here: it held on {len(ours)} origins, beyond that bound.")
+        return f"{first} “85% accurate” may be said here: it held on {len(ours)} origins, beyond that bound."
     why = reasons[0] if reasons else f"it takes three origins, there are {len(ours)}"
-    return Paragraph(f"{first} “85% accurate” is not claimed here: {why}.")
+    return f"{first} “85% accurate” is not claimed here: {why}."
 
 
 def _last(look: Outlook) -> Kept | None:

@@ -58,17 +58,25 @@ def barber_table(by_barber: pd.DataFrame, look: Outlook, staff: pd.DataFrame, cu
         return NotAvailable("Churn by barber", look.needs or "staff_id in table 6, appointments, and 30 clients each")
     shown = dict(zip(staff["staff_id"], staff["display_name"], strict=True))
     frame = with_real(by_barber).assign(barber=[shown.get(who, who[:9]) for who in by_barber["staff_id"]])
-    frame["range"] = [prose.span(*ends, _RATE) for ends in zip(frame["low80"], frame["high80"], strict=True)]
+    said = [prose.estimate(row.churn, row.low80, row.high80, _RATE, "table") for row in frame.itertuples()]
+    frame["middle"] = [one.value for one in said]
+    frame["range"] = [one.eight_in_ten.removeprefix("8 in 10: ") for one in said]
     frame["verdict"] = [_verdict(row) for row in frame.itertuples()]
     columns = [
         tables.Column("barber", "Barber"), tables.Column("n", "Clients", prose.count),
-        tables.Column("churn", "Not coming", _RATE.table), tables.Column("range", "8 in 10", str),
+        tables.Column("middle", "Not coming", right=True), tables.Column("range", "8 in 10", right=True),
         tables.Column("verdict", "Against the network", secondary=True),
         tables.Column("value_at_risk", "At risk", prose.Money(currency).table, unit="a year", secondary=True,
                       missing=look.needs_money or "no value"),
     ]  # fmt: skip
-    subtitle = "Clients belong to the barber they came to most. By name, for this network's own pages only."
-    return TableBlock("Every barber's clients", tables.table(frame.sort_values("barber"), columns), subtitle=subtitle)
+    subtitle = (
+        f"Share of clients expected not to come in {look.horizon_days} days. A client belongs to the barber it came to "
+        "most. By name, for this network's own pages only."
+    )
+    note = "A barber with many new clients loses more of them: this compares clients as they are, not barbers' merit."
+    return TableBlock(
+        "Every barber's clients", tables.table(frame.sort_values("barber"), columns), subtitle=subtitle, note=note
+    )
 
 
 def _verdict(row: object) -> str:
@@ -89,7 +97,9 @@ def cohort_table(found: pd.DataFrame) -> Block:
     later = [days for days in LATER if days in frame]
     columns = [tables.Column("cohort", "New in"), tables.Column("n", "Clients", prose.count)]
     columns += [
-        tables.Column(days, _months(days), right=True, missing="not over yet", secondary=days in (180, 545))
+        tables.Column(
+            days, _months(days), right=True, unit="later", missing="not over yet", secondary=days not in (90, 365)
+        )
         for days in later
     ]
     subtitle = "Share of clients who came in the 90 days that begin so long after their first visit. Counted."
@@ -106,7 +116,7 @@ def _half(when: pd.Timestamp) -> str:
 
 
 def _months(days: int) -> str:
-    return f"after {round(days / 30.4)} months"
+    return f"{round(days / 30.4)} months"
 
 
 def second_visit_figure(by_shop: pd.DataFrame, whole: pd.DataFrame, names: Mapping[str, str]) -> Block:

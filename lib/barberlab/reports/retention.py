@@ -20,8 +20,8 @@ def opening(look: Outlook, listed: Listed, currency: str, seed: int) -> Headline
     lede = (
         f"{prose.count(len(look.clients))} clients came in the last {look.current_days} days. Each is judged by "
         f"its own rhythm; {prose.Rate()(look.clients['no_visit'].mean())} of them are expected not to come in the next "
-        f"{look.horizon_days}. Clients are pseudonyms here; `barberlab resolve` finds them again in the shop's own "
-        "system."
+        f"{look.horizon_days}. Clients are pseudonyms here; the command “barberlab resolve” finds them again in the "
+        "shop's own system."
     )
     return Headline(_answer(look, listed, currency, seed), lede, eyebrow=eyebrow)
 
@@ -82,10 +82,10 @@ def _list(listed: Listed, currency: str) -> KeyFigure | None:
 
 
 def in_short(look: Outlook, by_shop: pd.DataFrame, listed: Listed, uplift: pd.DataFrame, names: dict) -> Block:
-    """The page in at most four sentences: shops, the list, the effect, the model."""
+    """The page in at most three sentences: shops, the list, the effect."""
     if look.needs:
         return NotAvailable(TITLE, look.needs)
-    said = [_shops(by_shop, names), _asking(listed), _effect(uplift), _model(look)]
+    said = [_shops(by_shop, names), _asking(listed), _effect(uplift)]
     return FiveLines(tuple(line for line in said if line))
 
 
@@ -117,20 +117,17 @@ def _effect(uplift: pd.DataFrame) -> tuple[str, str]:
     )
 
 
-def _model(look: Outlook) -> tuple[str, str]:
-    choice = look.predicted.choice
-    return f"Churn is told by {choice.churn}, visits by {choice.counts}.", f"{choice.reason.capitalize()}."
-
-
 def how_made(look: Outlook, listed: Listed) -> Block:
     """What the numbers are, in a paragraph."""
     if look.needs:
         return NotAvailable(TITLE, look.needs)
+    choice = look.predicted.choice
     basis = "" if listed.needs or listed.rows.empty else _basis(set(listed.rows["basis"]))
     return Paragraph(
         f"Churn is the chance of no visit in {look.horizon_days} days, which is not the chance that a client is lost "
-        "for good. Worth is what a client would bring in the next 12 months if it is still one, by its own rhythm and "
-        "spend, discounted, at listed prices less discounts. Clients who withdrew consent to profiling count in totals "
+        f"for good. It is told by {choice.churn} ({choice.reason}), visits by {choice.counts}. "
+        "Worth is what a client would bring in the next 12 months if it is still one, by its own rhythm and spend, "
+        "discounted, at listed prices less discounts. Clients who withdrew consent to profiling count in totals "
         f"and have no row anywhere.{basis}"
     )
 
