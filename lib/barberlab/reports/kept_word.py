@@ -81,7 +81,9 @@ def _line(one: Kept, lost: np.ndarray, who: str, p: np.ndarray, yes: np.ndarray,
     hits = int((yes == (lost > 0)).sum())
     low, _ = interval(np.array([hits]), np.array([len(lost)]), NINETEEN_IN_TWENTY)
     ranks = np.nan if score is None else measure.auc(score, lost)
-    skill, error = measure.skill(p, lost), measure.calibration_error(p, lost)
+    # One number for all is in no groups by what was said; an error of groups would be an accident of their order.
+    error = np.nan if score is None else measure.calibration_error(p, lost)
+    skill = measure.skill(p, lost)
     told = (hits / len(lost), ranks, skill, error)
     return (pd.Timestamp(one.histories.cutoff), who, len(lost), float(lost.mean()), *told, float(low[0]))
 
@@ -96,7 +98,8 @@ def accuracy_table(found: pd.DataFrame, look: Outlook) -> Block:
         tables.Column("who", "Who says it"), tables.Column("accuracy", "Accuracy", rate.table),
         tables.Column("auc", "Ranking", prose.Number(3).table, unit="AUC", missing="it ranks nobody"),
         tables.Column("skill", "Skill", rate.table, unit="Brier"),
-        tables.Column("error", "Off by", rate.table, unit="calibration", secondary=True),
+        tables.Column("error", "Off by", rate.table, unit="calibration", secondary=True,
+                      missing="it says the same of everybody"),
     ]  # fmt: skip
     origins = found["cutoff"].drop_duplicates()
     days = prose.listed([prose.day(day) for day in origins])
@@ -111,7 +114,7 @@ def claim(found: pd.DataFrame) -> str:
     """Whether "85% accurate" may be said of this network, and if not, why not."""
     ours = found[found["who"] == OURS].drop(columns="who")
     reasons = [
-        reason
+        f"said on {prose.day(line.cutoff)}, {reason}"
         for line in ours.itertuples()
         for reason in measure.lacking(line.accuracy, line.low95, line.rate, line.error)[:1]
     ]

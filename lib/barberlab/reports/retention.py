@@ -112,9 +112,10 @@ def _effect(uplift: pd.DataFrame) -> tuple[str, str]:
         return "Whether asking helps is not known yet.", "The list is risk-based, not causal; its hold-out will tell."
     whole = uplift.set_index("campaign").loc[ALL]
     span = prose.span(whole["low80"], whole["high80"], prose.Points(), "prose")
-    return f"Asking changed who came within {uplift.attrs['within_days']} days by {prose.points(whole['effect'])}.", (
-        f"8 in 10: {span}; {prose.chance(float(whole['p_helps']))} chance that it helps."
+    first = (
+        f"Asking moved the share who came within {uplift.attrs['within_days']} days by {prose.points(whole['effect'])}."
     )
+    return first, (f"8 in 10: {span}; {prose.chance(float(whole['p_helps']))} chance that it helps.")
 
 
 def how_made(look: Outlook, listed: Listed) -> Block:
