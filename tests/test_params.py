@@ -54,7 +54,7 @@ def test_a_network_states_only_what_differs(workspace):
     [
         ("methodology:\n  retension_42: 0.6", r"unknown key 'methodology.retension_42'; did you mean 'retention_42'\?"),
         ("methodolgy: {}", r"unknown key 'methodolgy'; did you mean 'methodology'\?"),
-        ("colour: red", "unknown key 'colour'; known are methodology, report, gates, benchmark"),
+        ("colour: red", "unknown key 'colour'; known are methodology, report, retention, gates, benchmark"),
         ("methodology:\n  no_show: 5", "methodology.no_show is 5: input should be less than or equal to 1"),
         ("methodology:\n  no_show: -0.1", "methodology.no_show is -0.1: input should be greater than or equal to 0"),
         ("methodology:\n  no_show: .nan", "methodology.no_show is nan: input should be a finite number"),

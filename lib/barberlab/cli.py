@@ -75,6 +75,33 @@ def _say_receipt(network: str, receipt) -> None:
         out.print(f"  reasons: {version.folder / version.manifest['quarantine']['path']}")
 
 
+@app.command("resolve")
+def resolve_list(
+    network: Annotated[str, typer.Argument(help="the network whose list it is")],
+    wanted: Annotated[Path, typer.Argument(metavar="LIST", help="a contact list: CSV or Parquet with client_id")],
+    files: Annotated[list[Path], typer.Argument(help="the network's own export, as for ingest")],
+    source: Annotated[Path, typer.Option("--source", help="the mapping file of the exporting system")],
+    out_path: Annotated[Path, typer.Option("--out", help="a new CSV file outside the workspace")],
+    shop: Annotated[list[str] | None, typer.Option("--shop", help="as manager of this shop: its rows alone")] = None,
+    root: Root = None,
+):
+    """Add the source's own client codes to a contact list, in a file that only you can read. For owners and managers.
+
+    Whoever may read the network's key may do this. The file is yours to delete.
+
+    Example: barberlab resolve north outputs/north/r000004-retention/tables/contacts.csv export/*.parquet
+             --source params/sources/contract.yaml --out ~/this-week.csv
+    """
+    from barberlab.runs.resolve import resolve
+    from barberlab.scope import Scope
+
+    scope = Scope(network, "manager", frozenset(shop)) if shop else Scope(network, "owner")
+    with err.status(f"{network}: reading {len(files)} files"):
+        done = resolve(find(root), scope, wanted, source, files, out_path)
+    lost = f"; {done.missing:,} are not in these files" if done.missing else ""
+    out.print(f"{out_path}: {done.found:,} clients{lost}. Delete it when the week is over", markup=False)
+
+
 @app.command()
 def sample(
     level: Annotated[str, typer.Option(help="visit, or day for a large network of daily totals")] = "visit",

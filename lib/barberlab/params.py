@@ -56,6 +56,28 @@ class Report(_Closed):
     min_cell: int = Field(ge=1)
 
 
+class Retention(_Closed):
+    """How clients are asked back. Costs in minor units; an odds ratio of 1.3 turns 1 to 1 into 1.3 to 1."""
+
+    current_days: int = Field(ge=30, le=730)
+    message_cost_cents: Cents
+    call_cost_cents: Cents
+    most_contacts: int = Field(ge=1)
+    cap_days: int = Field(ge=7)
+    rest_days: int = Field(ge=1)
+    list_per_shop: int = Field(ge=1)
+    holdout_share: float = Field(gt=0, lt=1)
+    assumed_odds_ratio: float = Field(ge=1, le=5)
+    assumed_log_sd: float = Field(gt=0, le=2)
+    yearly_discount: float = Field(ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _rests(self) -> Self:
+        if self.rest_days > self.cap_days:
+            raise ValueError("rest_days <= cap_days must hold")
+        return self
+
+
 class Gates(_Closed):
     """What may never be published, beside personal data and keys: at least six characters each."""
 
@@ -77,6 +99,7 @@ class Params(_Closed):
 
     methodology: Methodology
     report: Report
+    retention: Retention
     gates: Gates
     benchmark: Benchmark
 

@@ -6,7 +6,7 @@ the same rules, change nothing.
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -84,6 +84,23 @@ def ingest(
             pseudonyms.store(key, workspace.key(network))
             version = versions.publish(folder, staged / "publish", manifest, previous)
     return Receipt(version, True, checked, tuple(manifest["notes"]))
+
+
+def client_codes(
+    workspace: Workspace, network: str, source: Path, paths: list[Path], wanted: Set[str], scratch: Path
+) -> dict[str, str]:
+    """The source's own code of each `wanted` client, read anew from the network's export through its mapping.
+
+    Nothing of it is kept: `scratch` takes what does not fit in memory and is the caller's to remove. Raises BadInput
+    for files or a mapping that cannot be used, and where the network has no key.
+    """
+    mapping = mappings.load(source)
+    key = pseudonyms.key(workspace.key(network), may_create=False)
+    with reader.opened(mapping, paths, scratch) as con:
+        facts = _facts(con, mapping, network)
+        asked = {"network": network} | facts.model_dump(include={"timezone", "currency", "country"})
+        mapped = _map(con, mapping, network, asked, reader.absent(mapping, paths))
+        return pseudonyms.codes(con, mapped, key, wanted)
 
 
 @contextmanager

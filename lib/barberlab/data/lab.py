@@ -7,7 +7,7 @@ import ibis
 import pandas as pd
 
 from barberlab import params, periods
-from barberlab.data import metrics
+from barberlab.data import metrics, visits
 from barberlab.data.contract import TABLES
 from barberlab.data.frames import to_pandas
 from barberlab.data.warehouse import Warehouse, open_warehouse
@@ -68,6 +68,10 @@ class Lab:
         kinds = {c: TABLES[name].kind(c) for c in frame if name in TABLES and c in TABLES[name].columns}
         frame.attrs = self._attrs() | {"table": name, "kinds": kinds}
         return frame
+
+    def visits(self) -> visits.VisitLog:
+        """Who came on which day, to whom and for how much: one row per client-day; see `data.visits`."""
+        return visits.of_network(self.table("appointments"), self.table("clients"))
 
     def metric(
         self,

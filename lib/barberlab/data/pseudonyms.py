@@ -9,6 +9,7 @@ import base64
 import hmac
 import os
 import secrets
+from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,6 +88,17 @@ def replace(con: duckdb.DuckDBPyConnection, mapped: dict[str, str], key: Key) ->
         if table in mapped and column in con.table(mapped[table]).columns:
             _replace_column(con, mapped[table], column, kind, only, key)
     return _staff_names(con, mapped.get("staff_assignments"))
+
+
+def codes(con: duckdb.DuckDBPyConnection, mapped: dict[str, str], key: Key, wanted: Set[str]) -> dict[str, str]:
+    """The source's own code of each `wanted` client pseudonym that the mapped tables hold; of nobody else."""
+    found: dict[str, str] = {}
+    for table in (table for table, column, kind, _ in _PLACES if (column, kind) == ("client_id", CLIENT)):
+        if table in mapped and "client_id" in con.table(mapped[table]).columns:
+            rows = con.sql(f'SELECT DISTINCT trim(CAST(client_id AS VARCHAR)) FROM "{mapped[table]}"').fetchall()
+            seen = {key.pseudonym(CLIENT, code): code for (code,) in rows if code}
+            found |= {who: code for who, code in seen.items() if who in wanted}
+    return found
 
 
 def _replace_column(con, table: str, column: str, kind: str, only: str, key: Key) -> None:

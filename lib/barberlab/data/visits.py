@@ -77,6 +77,29 @@ def read(path: Path) -> VisitLog:
     return VisitLog(visits, withheld, len(rows), merged, (*notes, *found))
 
 
+def of_network(appointments: pd.DataFrame, clients: pd.DataFrame) -> VisitLog:
+    """The visit log of a network's own tables, of all that was completed; it may be empty.
+
+    amount is the price less the discount in minor units, missing where the price is; staff_id is the day's first
+    barber. Rows without a client, and clients who were erased, are left out and counted.
+    """
+    done = appointments[appointments["status"] == "completed"]
+    known = done[done["client_id"].notna()]
+    notes = list(_without_client(done))
+    erased = known["client_id"].isin(clients.loc[clients["erased_on"].notna(), "client_id"])
+    if erased.any():
+        notes.append(f"{erased.sum():,} visits of clients who were erased: left out, as nobody can be followed")
+    rows = known[~erased].sort_values(["client_id", "local_date", "start"])
+    paid = (rows["price_cents"] - rows["discount_cents"]).astype("Float64").to_numpy(float, na_value=np.nan)
+    values = rows[["client_id", "location_id", "staff_id"]].assign(
+        date=rows["local_date"].astype("datetime64[us]"), amount=paid
+    )
+    visits = _merged(values)
+    refused = clients["consent_profiling"].eq(False).fillna(False).astype(bool)
+    withheld = frozenset(clients.loc[refused, "client_id"])
+    return VisitLog(visits, withheld, len(done), len(values) - len(visits), tuple(notes))
+
+
 def check_cutoff(log: VisitLog, cutoff: date, horizon_days: int) -> None:
     """Raises BadInput where `cutoff` is outside the log or its horizon is not over by the log's last day."""
     if horizon_days < 1:

@@ -17,6 +17,7 @@ from barberlab.errors import BadInput
 from barberlab.models.intervals import NINETEEN_IN_TWENTY, tails
 
 BINS = 10
+CLAIM, CLAIM_CALIBRATION = 0.85, 0.03  # what "85 % accurate" takes: see `lacking`
 FURTHEST = 1e-6  # a probability is never said to be nearer to 0 or 1 than this
 # Of one origin's correction, before it is seen: log odds shifted by .5 or stretched by a quarter are common.
 _SHIFT_SD, _STRETCH_SD = 0.5, 0.25
@@ -118,6 +119,19 @@ def auc(score: np.ndarray, happened: np.ndarray) -> float:
 def accuracy(p: np.ndarray, happened: np.ndarray) -> float:
     """Share of clients for whom the likelier outcome came; one half counts as "happens"."""
     return float(np.mean((_checked(p, happened) >= 0.5) == (np.asarray(happened) > 0)))
+
+
+def lacking(accuracy: float, low95: float, rate: float, error: float) -> list[str]:
+    """What keeps "85 % accurate" from being said: empty where it may be.
+
+    It takes that much accuracy, a lower end of its 19 in 20 above what always naming the likelier outcome gets at the
+    hold-out's own `rate`, and a calibration error of at most .03.
+    """
+    base = max(rate, 1 - rate)
+    found = [f"accuracy {accuracy:.3f} is below {CLAIM}"] if accuracy < CLAIM else []
+    found += [f"its lower bound {low95:.3f} does not exceed the base accuracy {base:.3f}"] if low95 <= base else []
+    found += [f"the calibration error {error:.3f} exceeds {CLAIM_CALIBRATION}"] if error > CLAIM_CALIBRATION else []
+    return found
 
 
 def log_loss(p: np.ndarray, happened: np.ndarray) -> float:

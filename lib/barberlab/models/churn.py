@@ -82,13 +82,19 @@ def next_visit(post: ChurnPosterior, h: Histories, inside: float = EIGHT_IN_TEN)
     return Range(*days.T)
 
 
-def overdue(post: ChurnPosterior, h: Histories, beyond: float = OVERDUE) -> np.ndarray:
+def overdue(post: ChurnPosterior, h: Histories, beyond: float = OVERDUE, draws: Rhythms | None = None) -> np.ndarray:
     """(client,) days from the cut-off to when the client is overdue by its own rhythm; negative where it is already.
 
-    Overdue is a silence longer than a share `beyond` of this client's gaps would be, as known at its last visit.
+    Overdue is a silence longer than a share `beyond` of this client's gaps would be, as known at its last visit. Over
+    the draws, unless others are given: at `post.centre` it takes a fiftieth of the time.
     """
-    since_last = _outlasted(post, h, np.zeros(len(h)), np.array([1 - beyond]))[:, 0]
+    since_last = _outlasted(post, h, np.zeros(len(h)), np.array([1 - beyond]), draws)[:, 0]
     return since_last - h.silence * DAYS_IN[h.unit]
+
+
+def usual_gap(post: ChurnPosterior, h: Histories) -> np.ndarray:
+    """(client,) the median days between this client's visits, as known at its last one, at the posterior's centre."""
+    return _outlasted(post, h, np.zeros(len(h)), np.array([0.5]), post.centre)[:, 0]
 
 
 def dates(h: Histories, days: np.ndarray) -> np.ndarray:
@@ -98,9 +104,11 @@ def dates(h: Histories, days: np.ndarray) -> np.ndarray:
     return np.where(near, moved, np.datetime64("NaT", "D"))
 
 
-def _outlasted(post: ChurnPosterior, h: Histories, since: np.ndarray, shares: np.ndarray) -> np.ndarray:
+def _outlasted(
+    post: ChurnPosterior, h: Histories, since: np.ndarray, shares: np.ndarray, draws: Rhythms | None = None
+) -> np.ndarray:
     x, t_x, _silence, *rest = _client(post, h)
-    found = rhythm_ahead.outlasted(x, t_x, since, *rest, post.draws.arrays, shares, post.first)
+    found = rhythm_ahead.outlasted(x, t_x, since, *rest, (draws or post.draws).arrays, shares, post.first)
     return found * DAYS_IN[h.unit]
 
 

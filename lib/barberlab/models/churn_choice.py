@@ -57,12 +57,29 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """What was said on an earlier day with what was known by then, and what came of it: did we keep our word?
+
+    choice: made on the origins before. no_visit, visits, came: (client,) in the order of `histories`; previous: the
+    histories of the origin before and who of them did not come.
+    """
+
+    histories: Histories
+    choice: Choice
+    no_visit: np.ndarray
+    visits: np.ndarray
+    came: np.ndarray
+    previous: tuple[Histories, np.ndarray]
+
+
+@dataclass(frozen=True)
 class Predicted:
     """A network's clients on a day, in the order of `origin.histories`, by the models that were chosen.
 
     said: every candidate's, recalibrated. alive, no_visit with its 80 % range (low, high), visits: (client,).
     rhythm: the rhythm model behind `alive`; corrections: of each rhythm model; previous: the histories of the origin
-    before and who of them did not come, where there is one.
+    before and who of them did not come, where there is one. sd: (client,) of the log odds of `no_visit`. kept: earlier
+    origins that had one before them, the oldest first; of the clients compared.
     """
 
     origin: Origin
@@ -76,6 +93,8 @@ class Predicted:
     high: np.ndarray
     visits: np.ndarray
     previous: tuple[Histories, np.ndarray] | None
+    sd: np.ndarray
+    kept: tuple[Kept, ...]
 
 
 @dataclass(frozen=True)
@@ -88,30 +107,42 @@ class _Past:
 
 
 def predict(
-    visits: pd.DataFrame, cutoff: date, horizon_days: int, *, seed: int, population: Population | None = None
+    visits: pd.DataFrame,
+    cutoff: date,
+    horizon_days: int,
+    *,
+    seed: int,
+    population: Population | None = None,
+    compared: int = MOST_COMPARED,
 ) -> Predicted:
     """Choose on the days before `cutoff`, then say of each client what is expected in the `horizon_days` after.
 
     visits: one row per client-day of client_id, date and optional location_id, amount, z_*; rows after `cutoff` are
-    not read. Raises NotAvailable where there are too few clients for any rhythm.
+    not read. Earlier origins look at no more than `compared` clients. Raises NotAvailable where there are too few
+    clients for any rhythm.
     """
     known = until(visits, cutoff)
-    past = _past(some_clients(known, MOST_COMPARED, seed), cutoff, horizon_days, seed, population)
+    past = _past(some_clients(known, compared, seed), cutoff, horizon_days, seed, population)
     now = look(known, cutoff, horizon_days, seed=seed, population=population)
-    trials, best = _tried(past)
-    chosen = choose(trials)
+    trials, best, kept = _tried(past)
     said, corrections = _finished(now, past, best)
-    rhythm = chosen.churn if chosen.churn in RHYTHMS else best or UNTRIED
-    if chosen.churn not in said:
-        chosen = replace(chosen, churn=rhythm, reason=f"{chosen.churn} has nothing to learn from at this cut-off")
+    rhythm, chosen = _spoken_for(choose(trials), said, best)
     ours = said[chosen.churn]
     low, high = (expit(ours.log_odds + norm.ppf(q) * ours.sd) for q in tails(EIGHT_IN_TEN))
     alive = churn.probability_alive(now.posteriors[rhythm], now.histories)
     previous = (past[-1].origin.histories, past[-1].lost) if past else None
     return Predicted(
         now, chosen, said, rhythm, corrections, alive, expit(ours.log_odds), low, high, said[chosen.counts].visits,
-        previous,
+        previous, ours.sd, kept,
     )  # fmt: skip
+
+
+def _spoken_for(chosen: Choice, said: dict[str, Said], best: str | None) -> tuple[str, Choice]:
+    """The rhythm model behind a choice, and the choice itself, made anew where the chosen one said nothing."""
+    rhythm = chosen.churn if chosen.churn in RHYTHMS else best or UNTRIED
+    if chosen.churn in said:
+        return rhythm, chosen
+    return rhythm, replace(chosen, churn=rhythm, reason=f"{chosen.churn} has nothing to learn from at this cut-off")
 
 
 def choose(trials: Sequence[Trial]) -> Choice:
@@ -148,18 +179,24 @@ def _past(
     return found
 
 
-def _tried(past: Sequence[_Past]) -> tuple[list[Trial], str | None]:
-    """Each origin scored with what was known by then, and the rhythm model that did best over all of them."""
+def _tried(past: Sequence[_Past]) -> tuple[list[Trial], str | None, tuple[Kept, ...]]:
+    """Each origin scored with what was known by then, the rhythm model that did best over all, and words kept."""
     trials: list[Trial] = []
+    kept: list[Kept] = []
     best = None
     for at, one in enumerate(past):
         said, _ = _finished(one.origin, past[:at], best)
+        if at:
+            _, chosen = _spoken_for(choose(trials), said, best)
+            p, visits = expit(said[chosen.churn].log_odds), said[chosen.counts].visits
+            before = past[at - 1].origin.histories, past[at - 1].lost
+            kept.append(Kept(one.origin.histories, chosen, p, visits, one.came, before))
         scores = {name: brier(expit(its.log_odds), one.lost) for name, its in said.items()}
         errors = {name: float(np.abs(one.came - said[name].visits).mean()) for name in RHYTHMS}
         trials.append(Trial(one.origin.cutoff, len(one.lost), scores, errors))
         mean = {name: np.mean([trial.brier[name] for trial in trials]) for name in RHYTHMS}
         best = min(mean, key=mean.__getitem__)
-    return trials, best
+    return trials, best, tuple(kept)
 
 
 def _finished(

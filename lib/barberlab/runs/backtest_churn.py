@@ -36,7 +36,6 @@ from barberlab.runs.backtest import without_nan
 
 SCHEMA = 1
 BLOCKS = 200  # of clients, by their place among the ids; a paired range from 200 means is known to 5 %
-CLAIM, CLAIM_CALIBRATION = 0.85, 0.03
 _PAIRED = ("brier", "log_loss", "count_mae")
 
 
@@ -142,14 +141,7 @@ def _shipped(told: Predicted, came: np.ndarray) -> dict[str, Any]:
 
 def _claim(scores: dict[str, float], low: float, came: np.ndarray) -> dict[str, Any]:
     """Whether "85 % accurate" may be said: that much, surely more than the base rate, and calibrated."""
-    rate = float((came == 0).mean())
-    lacking = []
-    if scores["accuracy"] < CLAIM:
-        lacking.append(f"accuracy {scores['accuracy']:.3f} is below {CLAIM}")
-    if low <= max(rate, 1 - rate):
-        lacking.append(f"its lower bound {low:.3f} does not exceed the base accuracy {max(rate, 1 - rate):.3f}")
-    if scores["ece"] > CLAIM_CALIBRATION:
-        lacking.append(f"the calibration error {scores['ece']:.3f} exceeds {CLAIM_CALIBRATION}")
+    lacking = measure.lacking(scores["accuracy"], low, float((came == 0).mean()), scores["ece"])
     return {"met": not lacking, "lacking": lacking}
 
 

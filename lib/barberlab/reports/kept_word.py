@@ -1,0 +1,131 @@
+"""Did we keep our word? What was said on earlier days with what was known then, against what happened."""
+
+import numpy as np
+import pandas as pd
+
+from barberlab.decisions.outlook import Outlook
+from barberlab.models import calibration as measure
+from barberlab.models import churn_rules
+from barberlab.models.churn_choice import Kept
+from barberlab.models.intervals import NINETEEN_IN_TWENTY
+from barberlab.models.rates import interval
+from barberlab.reports import figures, prose, tables
+from barberlab.reports.blocks import Block, NotAvailable, TableBlock
+from barberlab.reports.calibrated import COLUMNS, by_tenths, missed
+
+NEEDS = "a year of visits: three horizons of 90 days, and one before them"
+MISSED_BY_CHANCE = 3  # of ten ranges of 8 in 10: more is seen once in eight times
+OURS, SIXTY, BASE = "What we say", "60 days of silence", "The likelier outcome for all"
+SCORES = ("accuracy", "auc", "skill", "error")
+
+
+def calibration_table(look: Outlook) -> pd.DataFrame:
+    """What was said at the last origin whose days are over, by tenths (`calibrated.COLUMNS`); empty without one.
+
+    Of clients who were current then, here and in `scores`: that who left long ago stays away is no art.
+    """
+    last = _last(look)
+    if last is None:
+        return pd.DataFrame(columns=list(COLUMNS))
+    there = _current(last, look)
+    return by_tenths(last.no_visit[there], last.came[there] == 0)
+
+
+def _current(one: Kept, look: Outlook) -> np.ndarray:
+    return one.histories.silence <= look.current_days
+
+
+def calibration_figure(told: pd.DataFrame, look: Outlook) -> Block:
+    """The same as a figure, or a dashed box."""
+    last = _last(look)
+    if last is None:
+        return NotAvailable("Did it come true", look.needs or NEEDS)
+    off = missed(told)
+    when = prose.day(pd.Timestamp(last.histories.cutoff))
+    differ = f"{prose.spelled(off).capitalize()} of {len(told)} groups came out differently than we said"
+    return figures.calibration(
+        told,
+        slug="calibration",
+        title="What we said came true" if off <= MISSED_BY_CHANCE else differ,
+        subtitle=(
+            f"Chance of no visit in {look.horizon_days} days as said on {when}, by tenths of clients current then, "
+            "and the share who did not come. Dashed: said and done alike."
+        ),
+        above="more left than we said",
+        below="fewer left than we said",
+        note=f"Said by {last.choice.churn} with what was known then. Of ten ranges of 8 in 10, two miss by chance.",
+    )  # fmt: skip
+
+
+def scores(look: Outlook) -> pd.DataFrame:
+    """A row per earlier origin and voice: cutoff, who, n, rate, accuracy, auc, skill, error, low95 of accuracy."""
+    kept = look.predicted.kept if look.predicted else ()
+    rows = [line for one in kept for line in _scored(one, look)]
+    return pd.DataFrame(rows, columns=["cutoff", "who", "n", "rate", *SCORES, "low95"])
+
+
+def _scored(one: Kept, look: Outlook) -> list[tuple]:
+    there = _current(one, look)
+    lost = (one.came[there] == 0).astype(float)
+    rule = churn_rules.sixty_days(one.histories, look.horizon_days, one.previous)
+    said = one.no_visit[there]
+    voices = (
+        (OURS, said, said >= 0.5, said),
+        (SIXTY, rule.p[there], rule.lost[there], rule.score[there]),
+        (BASE, np.full(len(lost), lost.mean()), np.full(len(lost), lost.mean() >= 0.5), None),
+    )
+    return [_line(one, lost, *voice) for voice in voices]
+
+
+def _line(one: Kept, lost: np.ndarray, who: str, p: np.ndarray, yes: np.ndarray, score: np.ndarray | None) -> tuple:
+    hits = int((yes == (lost > 0)).sum())
+    low, _ = interval(np.array([hits]), np.array([len(lost)]), NINETEEN_IN_TWENTY)
+    ranks = np.nan if score is None else measure.auc(score, lost)
+    # One number for all is in no groups by what was said; an error of groups would be an accident of their order.
+    error = np.nan if score is None else measure.calibration_error(p, lost)
+    skill = measure.skill(p, lost)
+    told = (hits / len(lost), ranks, skill, error)
+    return (pd.Timestamp(one.histories.cutoff), who, len(lost), float(lost.mean()), *told, float(low[0]))
+
+
+def accuracy_table(found: pd.DataFrame, look: Outlook) -> Block:
+    """What "85% accurate" means here: accuracy never without what naming the likelier outcome for all would get."""
+    if found.empty:
+        return NotAvailable("How accurate", look.needs or NEEDS)
+    mean = found.groupby("who", sort=False)[[*SCORES]].mean().reset_index()
+    rate = prose.Rate(1)
+    columns = [
+        tables.Column("who", "Who says it"), tables.Column("accuracy", "Accuracy", rate.table),
+        tables.Column("auc", "Ranking", prose.Number(3).table, unit="AUC", missing="it ranks nobody"),
+        tables.Column("skill", "Skill", rate.table, unit="Brier"),
+        tables.Column("error", "Off by", rate.table, unit="calibration", secondary=True,
+                      missing="it says the same of everybody"),
+    ]  # fmt: skip
+    origins = found["cutoff"].drop_duplicates()
+    days = prose.listed([prose.day(day) for day in origins])
+    subtitle = (
+        f"As said on {days}, each with what was known by then, and the {look.horizon_days} days after counted; mean of "
+        f"{prose.plural(len(origins), 'origin')}, {prose.count(found['n'].max())} clients at most."
+    )
+    return TableBlock("How accurate it was", tables.table(mean, columns), subtitle=subtitle, note=claim(found))
+
+
+def claim(found: pd.DataFrame) -> str:
+    """Whether "85% accurate" may be said of this network, and if not, why not."""
+    ours = found[found["who"] == OURS].drop(columns="who")
+    reasons = [
+        f"said on {prose.day(line.cutoff)}, {reason}"
+        for line in ours.itertuples()
+        for reason in measure.lacking(line.accuracy, line.low95, line.rate, line.error)[:1]
+    ]
+    base = found.loc[found["who"] == BASE, "accuracy"].mean()
+    first = f"Saying the likelier outcome of everybody would be right {prose.Rate(1)(base)} of the time."
+    enough = len(ours) >= 3
+    if not reasons and enough:
+        return f"{first} “85% accurate” may be said here: it held on {len(ours)} origins, beyond that bound."
+    why = reasons[0] if reasons else f"it takes three origins, there are {len(ours)}"
+    return f"{first} “85% accurate” is not claimed here: {why}."
+
+
+def _last(look: Outlook) -> Kept | None:
+    return look.predicted.kept[-1] if look.predicted and look.predicted.kept else None
