@@ -46,7 +46,7 @@ def test_an_effect_that_is_none_helps_as_often_as_it_harms():
 
 
 def test_campaigns_are_compared_each_with_its_own_hold_out():
-    """Ten points on those who come often and on those who do not, held out in different shares: ten points, not more."""
+    """Ten points on those who come often and on those who do not, held out in different shares: ten points."""
     one, two = campaign(1, 4000, 0.7, 0.1, "week_3", 0.5), campaign(2, 4000, 0.1, 0.1, "week_5", 0.1, start=4000)
     both = told(*(pd.concat(parts) for parts in zip(one, two, strict=True)))
     assert both.loc[ALL, "effect"] == pytest.approx(0.1, abs=0.04)
