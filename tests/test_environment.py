@@ -32,6 +32,7 @@ COMES_WITH = {
     "python-dateutil": "pandas",
     "matplotlib": "seaborn",
     "scipy": "pymc",
+    "pytensor": "pymc",
     "markupsafe": "jinja2",
     "nbformat": "nbconvert",
     "traitlets": "nbconvert",
