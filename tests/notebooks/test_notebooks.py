@@ -74,6 +74,12 @@ def test_the_first_notebook_runs_as_it_is_committed(place, tmp_path):
     assert nbval(copy, place.root) == code_cells(START)
 
 
+@pytest.mark.slow
+def test_the_criticism_of_the_revenue_model_runs_as_it_is_committed(place, tmp_path):
+    copy = Path(shutil.copy(NOTEBOOKS / "research" / "2026-11-23-revenue-model.ipynb", tmp_path))
+    assert nbval(copy, place.root) == code_cells(copy)
+
+
 def test_a_notebook_that_raises_does_not_pass(place, tmp_path):
     broken = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("assert 1 + 1 == 3, 'shops add up'")])
     nbformat.write(broken, tmp_path / "broken.ipynb")
