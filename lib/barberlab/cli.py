@@ -149,6 +149,7 @@ def run(
         raise BadInput("name the networks to run, or say --all")
     _check_place(workers, scheduler)
     wanted = workspace.networks() if everything else networks
+    unwritten: list[str] = []
     with (
         _place(workers, scheduler, len(wanted)) as executor,
         Progress(*_COLUMNS, console=err, transient=True, disable=not err.is_terminal) as bar,
@@ -165,12 +166,15 @@ def run(
             limits=_limits(memory_mb),
             executor=executor,
             progress=lambda done, total, label: bar.update(task, completed=done, total=total, description=label),
+            unwritten=unwritten.append,
         )
     _say_outcomes(outcomes)
+    for line in unwritten:
+        err.print(f"barberlab: {line}", markup=False)
     asides = [outcome.page for outcome in outcomes if outcome.page] if as_of or period else []
     for page in asides or [workspace.outputs / "index.html"]:
         out.print(f"open {page}", markup=False)
-    raise SystemExit(runner.exit_code(outcomes))
+    raise SystemExit(runner.exit_code(outcomes) or int(bool(unwritten)))
 
 
 def _check_place(workers: int | None, scheduler: str | None) -> None:

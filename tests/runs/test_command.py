@@ -6,7 +6,7 @@ import bench
 import pytest
 
 from barberlab import cli, files
-from barberlab.runs import kernel, pool, runner
+from barberlab.runs import kernel, pool, runner, work
 
 
 @pytest.fixture
@@ -98,3 +98,19 @@ def test_what_is_asked_for_reaches_the_runner(place, monkeypatch, capsys):
     assert (asked["executor"].count, asked["engine"], asked["force"]) == (3, "papermill", True)
     assert said(place, monkeypatch, capsys, "run", "north")[0] == 0
     assert (asked["limits"].memory_bytes, asked["executor"]) == (None, None)
+
+
+def test_an_index_page_that_cannot_be_written_is_one_line_and_costs_no_outcome(place, monkeypatch, capsys):
+    bench.pretend(monkeypatch)
+    monkeypatch.setattr(work, "house_pages", bench.pages)
+    (place.outputs / "index.html").mkdir(parents=True)
+    monkeypatch.setattr(sys, "argv", ["barberlab", "run", "north", "--workers", "1", "--root", str(place.root)])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    out, err = capsys.readouterr()
+    assert "north performance: published" in out
+    assert err == (
+        "barberlab: the index pages could not be written, and tell what stood before: "
+        "outputs/index.html: Is a directory\n"
+    )
+    assert end.value.code == 1
