@@ -82,6 +82,54 @@ def test_a_notebook_that_does_not_take_what_is_given_is_refused(place, monkeypat
     assert not place.outputs.exists()
 
 
+MORE = bench.PARAMETERS + '\nhorizon: int = 26\nshare: float = 0.8\nshops: bool = True\nshop: str = ""'
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["horizn=13"], "performance: has no parameter 'horizn'; did you mean 'horizon'?"),
+        (["horizon=13.5"], "performance: parameter 'horizon' must be int, found str '13.5'"),
+        (["share=much"], "performance: parameter 'share' must be float, found str 'much'"),
+        (["share=nan"], "performance: parameter 'share' must be float, found float 'nan'"),
+        (["shops=maybe"], "performance: parameter 'shops' must be bool, found str 'maybe'"),
+        (["horizon"], "--param 'horizon': write name=value"),
+        (["=13"], "--param '=13': write name=value"),
+        (["horizon=13", "horizon=14"], "parameter 'horizon' is given twice; give it once"),
+        (["network=south"], "parameter 'network' is set by the run itself"),
+        (["period=2025-13"], "period '2025-13' is none"),
+    ],
+)
+def test_a_parameter_that_the_notebook_does_not_take_so_is_refused(place, monkeypatch, capsys, words, line):
+    bench.add_report(place, "performance", bench.notebook("1", parameters=MORE))
+    options = [word for said_so in words for word in ("--param", said_so)]
+    code, told = said(place, monkeypatch, capsys, "run", "north", *options)
+    assert (code, told.count("\n")) == (2, 1)
+    assert line in told
+    assert not place.outputs.exists()
+
+
+def test_a_period_is_given_once(place, monkeypatch, capsys):
+    code, told = said(place, monkeypatch, capsys, "run", "north", "--period", "2025-06", "--param", "period=2025-05")
+    assert (code, "parameter 'period' is given twice" in told) == (2, True)
+
+
+def test_parameters_reach_the_runner_as_their_cell_types_them(place, monkeypatch, capsys):
+    bench.add_report(place, "performance", bench.notebook("1", parameters=MORE))
+    asked = {}
+    monkeypatch.setattr(runner, "run", lambda *what, **how: asked.update(how) or [])
+    words = ("horizon=-13", "share=1", "shops=False", "shop=a=b")
+    options = [word for word in words for word in ("--param", word)]
+    assert said(place, monkeypatch, capsys, "run", "north", *options)[0] == 0
+    assert asked["parameters"] == {"horizon": -13, "share": 1.0, "shops": False, "shop": "a=b"}
+    assert {name: type(value) for name, value in asked["parameters"].items()} == {
+        "horizon": int,
+        "share": float,
+        "shops": bool,
+        "shop": str,
+    }
+
+
 def test_a_file_that_is_no_notebook_is_refused(place, monkeypatch, capsys):
     files.write(place.notebooks / "reports" / "performance.ipynb", b"{}")
     code, told = said(place, monkeypatch, capsys, "run", "--all")
