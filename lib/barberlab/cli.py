@@ -178,7 +178,8 @@ def run(
     for line in unwritten:
         err.print(f"barberlab: {line}", markup=False)
     asides = [outcome.page for outcome in outcomes if outcome.page] if as_of or parameters else []
-    for page in asides or [workspace.outputs / "index.html"]:
+    nothing = bool(outcomes) and all(outcome.state == "refused" for outcome in outcomes)
+    for page in [] if nothing else asides or [workspace.outputs / "index.html"]:
         out.print(f"open {page}", markup=False)
     raise SystemExit(runner.exit_code(outcomes) or int(bool(unwritten)))
 

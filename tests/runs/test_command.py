@@ -162,3 +162,15 @@ def test_an_index_page_that_cannot_be_written_is_one_line_and_costs_no_outcome(p
         "outputs/index.html: Is a directory\n"
     )
     assert end.value.code == 1
+
+
+def test_where_all_is_refused_nothing_is_there_to_open(place, monkeypatch, capsys):
+    words = ["run", "north", "--period", "2027-01", "--workers", "1"]
+    monkeypatch.setattr(sys, "argv", ["barberlab", *words, "--root", str(place.root)])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    out, _ = capsys.readouterr()
+    assert (end.value.code, out) == (
+        2,
+        "north performance: refused: network 'north': period '2027-01' begins after its data end, 2025-06-30\n",
+    )

@@ -11,7 +11,7 @@ from typing import Any
 
 from barberlab import files, params, periods
 from barberlab.data import versions
-from barberlab.data.moments import moment
+from barberlab.data.moments import last_day, moment
 from barberlab.data.versions import Version
 from barberlab.errors import BadInput
 from barberlab.params import Params
@@ -138,6 +138,7 @@ def jobs(
     found = []
     for report in reports:
         values = _values(report, network, at, given)
+        _check_period(values.get("period"), version, at)
         key = _key(report, values, version.sha256, own, code)
         found.append(Job(network, report, values, at, version, own, code, key))
     return found
@@ -183,6 +184,19 @@ def _report(path: Path) -> Report:
     cells = [[cell["cell_type"], cell["source"], cell["metadata"].get("tags", [])] for cell in notebook["cells"]]
     summed = files.sha256_bytes(files.json_bytes(cells))
     return Report(name, notebook, files.sha256(path), summed, parameters.declared(notebook, name))
+
+
+def _check_period(said: Any, version: Version, at: datetime) -> None:
+    """Raises BadInput for a period of which the data hold no day."""
+    if not said or not isinstance(said, str):
+        return
+    last, which = last_day(at, version.facts["timezone"]), f"network {version.network!r}: period {said!r}"
+    span = periods.period(said, date.max - periods.YEAR)
+    if span.start > last:
+        raise BadInput(f"{which} begins after {'its data end' if at == version.as_of else 'the as-of day'}, {last}")
+    first = version.manifest.get("history_start")
+    if first and span.end <= date.fromisoformat(first):
+        raise BadInput(f"{which} ends before its data begin, {first}")
 
 
 def _values(report: Report, network: str, at: datetime, given: Mapping[str, Any]) -> dict[str, Any]:

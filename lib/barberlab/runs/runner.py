@@ -105,9 +105,10 @@ def _place(workspace: Workspace, error: OSError) -> str:
 
 
 def exit_code(outcomes: Iterable[Outcome]) -> int:
-    """0: all done. 1: some networks failed. 2: nothing was run, because all of it was refused."""
+    """0: all done. 1: some networks failed, or their data are damaged. 2: nothing was run, all of it was bad input."""
+    outcomes = list(outcomes)
     states = {outcome.state for outcome in outcomes}
-    if states == {"refused"}:
+    if states == {"refused"} and not any(outcome.damaged for outcome in outcomes):
         return 2
     return 1 if states & {"failed", "refused"} else 0
 
