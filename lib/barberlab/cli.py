@@ -155,6 +155,9 @@ def run(
     everything: Annotated[bool, typer.Option("--all", help="every network that has data")] = False,
     report: Annotated[list[str] | None, typer.Option("--report", help="only this report; may be repeated")] = None,
     period: Annotated[str | None, typer.Option("--period", help="2025-06, 2025-Q2 or 2025-06-01..2025-06-15")] = None,
+    param: Annotated[
+        list[str] | None, typer.Option("--param", help="name=value of the parameters cell; repeatable")
+    ] = None,
     as_of: AsOf = None,
     force: Annotated[bool, typer.Option("--force", help="run what is unchanged as well")] = False,
     workers: Count = None,
@@ -167,15 +170,19 @@ def run(
 
     Example: barberlab run --all
     Example: barberlab run north valley --report performance --period 2025-Q2
+    Example: barberlab run north --report revenue --param horizon_weeks=13
     Example: barberlab run --all --scheduler tcp://10.0.0.5:8786
     """
-    from barberlab.runs import runner
+    from barberlab.runs import jobs, runner
 
     workspace = find(root)
     if bool(networks) == everything:
         raise BadInput("name the networks to run, or say --all")
     _check_place(workers, scheduler)
+    said = [*([f"period={period}"] if period else []), *(param or [])]
+    parameters = jobs.typed(workspace, report or None, said)
     wanted = workspace.networks() if everything else networks
+    unwritten: list[str] = []
     with (
         _place(workers, scheduler, len(wanted)) as executor,
         Progress(*_COLUMNS, console=err, transient=True, disable=not err.is_terminal) as bar,
@@ -186,18 +193,22 @@ def run(
             wanted,
             report or None,
             as_of,
-            parameters={"period": period} if period else {},
+            parameters=parameters,
             force=force,
             engine=engine,
             limits=_limits(memory_mb),
             executor=executor,
             progress=lambda done, total, label: bar.update(task, completed=done, total=total, description=label),
+            unwritten=unwritten.append,
         )
     _say_outcomes(outcomes)
-    asides = [outcome.page for outcome in outcomes if outcome.page] if as_of or period else []
-    for page in asides or [workspace.outputs / "index.html"]:
+    for line in unwritten:
+        err.print(f"barberlab: {line}", markup=False)
+    asides = [outcome.page for outcome in outcomes if outcome.page] if as_of or parameters else []
+    nothing = bool(outcomes) and all(outcome.state == "refused" for outcome in outcomes)
+    for page in [] if nothing else asides or [workspace.outputs / "index.html"]:
         out.print(f"open {page}", markup=False)
-    raise SystemExit(runner.exit_code(outcomes))
+    raise SystemExit(runner.exit_code(outcomes) or int(bool(unwritten)))
 
 
 def _check_place(workers: int | None, scheduler: str | None) -> None:

@@ -392,6 +392,7 @@ def test_data_with_a_flipped_bit_fail_their_own_network_and_its_last_report_stay
     flip(path, 0.5)
     of_corner, of_north = tried()
     assert (of_corner.state, of_north.state) == (state, "published")
+    assert runner.exit_code([of_corner]) == 1, "nobody handed in anything wrong"
     assert re.search(reason, of_corner.reason), of_corner.reason
     assert published.latest(place, Scope("corner"), "performance").page() == page
     path.write_bytes(whole)

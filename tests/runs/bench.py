@@ -50,11 +50,11 @@ def add_report(place: Workspace, name: str, node: nbformat.NotebookNode) -> None
     files.write(place.notebooks / "reports" / f"{name}.ipynb", nbformat.writes(node).encode())
 
 
-def add_data(place: Workspace, *networks: str, as_of: str = AS_OF) -> None:
-    """A new data version for each network, with no tables in it."""
+def add_data(place: Workspace, *networks: str, as_of: str = AS_OF, **more: str) -> None:
+    """A new data version for each network, with no tables in it, and `more` in its manifest."""
     for network in networks:
         folder = files.make_folder(place.network(network))
-        manifest = {"as_of": as_of, "facts": FACTS, "tables": {}}
+        manifest = {"as_of": as_of, "facts": FACTS, "tables": {}} | more
         versions.publish(folder, folder / "staged", manifest, versions.newest(place, network))
 
 

@@ -119,7 +119,7 @@ def test_a_network_with_unusable_settings_or_data_is_refused_and_the_others_go_o
     assert "methodology.no_show is 5" in outcomes[0].reason
     assert "was altered" in outcomes[1].reason
     assert exit_code(outcomes) == 1
-    assert exit_code(outcomes[:2]) == 2
+    assert [exit_code(outcomes[at : at + 1]) for at in range(3)] == [2, 1, 0]
 
 
 @pytest.mark.parametrize(
@@ -156,6 +156,32 @@ def test_runs_stand_at_the_datas_own_moment_and_never_later(place, monkeypatch):
     assert "its data end 2025-07-01 04:00 UTC, before --as-of 2026-01-01" in late.reason
     with pytest.raises(BadInput, match="as_of 'yesterday' is neither a date"):
         run(place, "north", as_of="yesterday")
+
+
+@pytest.mark.parametrize(
+    ("period", "said"),
+    [
+        ("2027-01", "network 'north': period '2027-01' begins after its data end, 2025-06-30"),
+        ("2025-07", "network 'north': period '2025-07' begins after its data end, 2025-06-30"),
+        ("2023-12", "network 'north': period '2023-12' ends before its data begin, 2024-01-01"),
+    ],
+)
+def test_a_period_of_which_the_data_hold_no_day_is_refused_before_a_kernel_starts(place, monkeypatch, period, said):
+    ran = bench.pretend(monkeypatch)
+    bench.add_data(place, "north", history_start="2024-01-01")
+    [outcome] = run(place, "north", parameters={"period": period})
+    assert (outcome.state, outcome.reason, ran) == ("refused", said, [])
+    assert exit_code([outcome]) == 2
+    [edge] = run(place, "north", parameters={"period": "2025-06-30..2025-08-01"})
+    [other] = run(place, "north", parameters={"period": "2023-12-15..2024-01-01"})
+    assert (edge.state, other.state) == ("published", "published")
+
+
+def test_a_period_after_the_day_asked_for_is_refused(place, monkeypatch):
+    ran = bench.pretend(monkeypatch)
+    [outcome] = run(place, "north", as_of="2025-03-31", parameters={"period": "2025-04"})
+    assert (outcome.state, ran) == ("refused", [])
+    assert outcome.reason == "network 'north': period '2025-04' begins after the as-of day, 2025-03-31"
 
 
 def test_a_second_run_with_nothing_changed_does_nothing(place, monkeypatch):

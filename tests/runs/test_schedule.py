@@ -5,6 +5,7 @@ import errno
 import multiprocessing
 import sys
 from datetime import timedelta
+from unittest.mock import ANY
 
 import bench
 import pytest
@@ -332,7 +333,7 @@ def test_workers_are_there_once_for_all_that_is_due_and_not_at_all_where_nothing
     place, workers = scheduled.workspace(tmp_path / "w", text), Recorded()
     due.run(place, utc("2025-07-01T04:30"), workers.run, place=workers, engine="papermill")
     assert (workers.opened, workers.left) == ([2], 1)
-    assert workers.handed == [(workers, {"engine": "papermill"})] * 2
+    assert workers.handed == [(workers, {"engine": "papermill", "unwritten": ANY})] * 2
     due.run(place, utc("2025-07-01T04:31"), workers.run, place=workers)
     assert workers.opened == [2]
 
@@ -358,6 +359,16 @@ def test_a_place_that_cannot_be_is_refused_and_what_was_due_is_due_still(place, 
     assert (code, said.count("\n")) == (2, 1)
     assert line in said
     assert len(due.look(place, utc("2025-07-01T12:00")).due) == 2
+
+
+def test_an_index_page_that_cannot_be_written_is_told_and_what_ran_is_remembered(place, monkeypatch):
+    bench.pretend(monkeypatch)
+    (place.outputs / "index.html").mkdir(parents=True)
+    done = due.run(place, utc("2025-07-01T04:30"), pages=bench.pages())
+    assert [outcome.state for outcome in done.outcomes] == ["published"] * 2
+    assert [line.endswith("outputs/index.html: Is a directory") for line in done.untold] == [True]
+    assert done.exit_code == 1
+    assert due.look(place, utc("2025-07-01T04:31")).due == []
 
 
 def _hold(place, begun, end):

@@ -40,7 +40,8 @@ class Due:
 class Done:
     """What a look at the schedule led to.
 
-    refused: outcomes of what could not even begin. notes: about the clock. untold: about messages that did not get out.
+    refused: outcomes of what could not even begin. notes: about the clock. untold: messages and index pages that did
+    not get out.
     """
 
     due: list[Due] = field(default_factory=list)
@@ -51,7 +52,7 @@ class Done:
 
     @property
     def exit_code(self) -> int:
-        """0: all done, or nothing to do. 1: a report failed, or somebody could not be told. 2: some could not begin."""
+        """0: all done, or nothing to do. 1: a report failed, or something was not told. 2: some could not begin."""
         if self.refused:
             return 2
         failed = any(outcome.state in ("failed", "refused") for outcome in self.outcomes)
@@ -99,12 +100,13 @@ def _run(
         _keep(workspace, book)
     done.refused = _refused(workspace, done.due)
     _record(plan, book, done.due, done.refused, now)
+    options = {"unwritten": done.untold.append} | options
     for outcomes in _outcomes(workspace, _batches(_others(done.due, done.refused)), run, place, options):
         done.outcomes += outcomes
         _record(plan, book, done.due, outcomes, now)
         _keep(workspace, book)
     waiting = len(book.outbox)
-    done.untold = notify.send(plan, book, now)
+    done.untold += notify.send(plan, book, now)
     if done.due or done.notes or waiting or looked is None or now - looked >= LOOKED:
         _keep(workspace, book)
     return done

@@ -11,10 +11,11 @@ from typing import Any
 
 from barberlab import files, params, periods
 from barberlab.data import versions
-from barberlab.data.moments import moment
+from barberlab.data.moments import last_day, moment
 from barberlab.data.versions import Version
 from barberlab.errors import BadInput
 from barberlab.params import Params
+from barberlab.personal import mask
 from barberlab.runs import parameters
 from barberlab.runs.manifest import Manifest
 from barberlab.runs.outputs import report_name
@@ -78,6 +79,25 @@ def known_networks(workspace: Workspace, networks: Iterable[str]) -> list[str]:
     return wanted
 
 
+def typed(workspace: Workspace, names: Iterable[str] | None, said: Iterable[str]) -> dict[str, Any]:
+    """Parameters said as `name=value`, typed by the parameters cells of the reports named, or of all.
+
+    Raises BadInput for one that is not said so, is said twice or is not known to every report.
+    """
+    texts: dict[str, str] = {}
+    for one in said:
+        name, equals, text = one.partition("=")
+        if not equals or not name:
+            raise BadInput(f"--param {mask(one[:60])!r}: write name=value")
+        if name in texts:
+            raise BadInput(f"parameter {name!r} is given twice; give it once")
+        texts[name] = text
+    reports = known_reports(workspace, names) if texts else []
+    given = parameters.typed({name: kind for report in reports for name, kind in report.takes.items()}, texts)
+    check_given(reports, given, None)
+    return given
+
+
 def check_given(reports: Iterable[Report], given: Mapping[str, Any], as_of: str | None) -> None:
     """Raises BadInput unless every report takes every parameter given; network and as_of are the runner's own."""
     if as_of is not None:
@@ -87,8 +107,8 @@ def check_given(reports: Iterable[Report], given: Mapping[str, Any], as_of: str 
             raise BadInput(f"parameter {own!r} is set by the run itself; name networks and --as-of instead")
     for report in reports:
         parameters.check(report.takes, given, report.name)
-    if given.get("period"):
-        periods.period(given["period"], date.max - periods.YEAR)
+    if (period := given.get("period")) and isinstance(period, str):
+        periods.period(period, date.max - periods.YEAR)
 
 
 def engine_named(name: str | None) -> str:
@@ -118,6 +138,7 @@ def jobs(
     found = []
     for report in reports:
         values = _values(report, network, at, given)
+        _check_period(values.get("period"), version, at)
         key = _key(report, values, version.sha256, own, code)
         found.append(Job(network, report, values, at, version, own, code, key))
     return found
@@ -163,6 +184,19 @@ def _report(path: Path) -> Report:
     cells = [[cell["cell_type"], cell["source"], cell["metadata"].get("tags", [])] for cell in notebook["cells"]]
     summed = files.sha256_bytes(files.json_bytes(cells))
     return Report(name, notebook, files.sha256(path), summed, parameters.declared(notebook, name))
+
+
+def _check_period(said: Any, version: Version, at: datetime) -> None:
+    """Raises BadInput for a period of which the data hold no day."""
+    if not said or not isinstance(said, str):
+        return
+    last, which = last_day(at, version.facts["timezone"]), f"network {version.network!r}: period {said!r}"
+    span = periods.period(said, date.max - periods.YEAR)
+    if span.start > last:
+        raise BadInput(f"{which} begins after {'its data end' if at == version.as_of else 'the as-of day'}, {last}")
+    first = version.manifest.get("history_start")
+    if first and span.end <= date.fromisoformat(first):
+        raise BadInput(f"{which} ends before its data begin, {first}")
 
 
 def _values(report: Report, network: str, at: datetime, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -77,6 +77,20 @@ def check(known: Mapping[str, Parameter], given: Mapping[str, Any], name: str) -
     return {key: given.get(key, parameter.default) for key, parameter in known.items()}
 
 
+def typed(known: Mapping[str, Parameter], said: Mapping[str, str]) -> dict[str, Any]:
+    """What somebody typed, each as its parameter's kind; text that is none of it stays, for `check` to refuse."""
+    return {name: _typed(known[name].kind, text) if name in known else text for name, text in said.items()}
+
+
+def _typed(kind: str, text: str) -> Any:
+    if kind == "bool":
+        return {"true": True, "false": False}.get(text.lower(), text)
+    try:
+        return KINDS[kind](text)
+    except ValueError:
+        return text
+
+
 def _converted(path: Path) -> dict[str, Any]:
     # Only here: importing nbformat takes a second, and hardly any notebook is that old.
     import nbformat  # noqa: PLC0415

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from barberlab.runs import jobs, manifest, memory, pdf, work
@@ -38,6 +39,7 @@ def run(
     engine: str | None = None,
     executor: Executor | None = None,
     each: Callable[[Outcome], None] | None = None,
+    unwritten: Callable[[str], None] | None = None,
 ) -> list[Outcome]:
     """Run the report notebooks of notebooks/reports, or those named, for each network, and write the index pages.
 
@@ -61,6 +63,9 @@ def run(
         Where networks are run, any of `concurrent.futures`: `pool.workers`, `pool.cluster`; by default this process.
     each
         Called with each outcome as soon as it is known; the list that comes back is in the order asked for.
+    unwritten
+        Called with one line where the index pages could not be written; without it that raises OSError, and the
+        outcomes are known to `each` alone.
 
     Raises BadInput before anything runs for a network, report, parameter or engine that is not known or not of its
     type.
@@ -79,14 +84,31 @@ def run(
         for outcome in outcomes:
             hear(outcome)
         tell(len(found), len(wanted), network)
-    index(workspace, pages)
+    _index(workspace, pages, unwritten)
     return [outcome for network in wanted for outcome in found[network]]
 
 
+def _index(workspace: Workspace, pages: Pages | None, unwritten: Callable[[str], None] | None) -> None:
+    """The index pages belong to no network: that they cannot be written takes nothing from what was published."""
+    try:
+        index(workspace, pages)
+    except OSError as error:
+        if unwritten is None:
+            raise
+        unwritten(f"the index pages could not be written, and tell what stood before: {_place(workspace, error)}")
+
+
+def _place(workspace: Workspace, error: OSError) -> str:
+    named = Path(error.filename) if isinstance(error.filename, str) else None
+    inside = named and named.is_relative_to(workspace.root)
+    return f"{named.relative_to(workspace.root)}: {error.strerror}" if inside else work.said(error)
+
+
 def exit_code(outcomes: Iterable[Outcome]) -> int:
-    """0: all done. 1: some networks failed. 2: nothing was run, because all of it was refused."""
+    """0: all done. 1: some networks failed, or their data are damaged. 2: nothing was run, all of it was bad input."""
+    outcomes = list(outcomes)
     states = {outcome.state for outcome in outcomes}
-    if states == {"refused"}:
+    if states == {"refused"} and not any(outcome.damaged for outcome in outcomes):
         return 2
     return 1 if states & {"failed", "refused"} else 0
 

@@ -68,6 +68,7 @@ class Outcome:
 
     state: published (a new page stands), unchanged (the old one still holds), failed (kept apart, the old one stands),
     refused (the network's own data or settings are unusable) or busy (another process is running the network).
+    damaged: it was refused because its data are not what was ingested, which is nobody's wrong input.
     """
 
     network: str
@@ -77,3 +78,4 @@ class Outcome:
     page: Path | None = None
     run_id: str | None = None
     seconds: float = 0.0
+    damaged: bool = False

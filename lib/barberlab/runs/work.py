@@ -8,10 +8,11 @@ from __future__ import annotations
 import errno
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from barberlab.data import versions
-from barberlab.errors import BarberlabError, Busy
+from barberlab.errors import BarberlabError, Busy, Damaged
 from barberlab.personal import mask
 from barberlab.runs import jobs, manifest, outputs
 from barberlab.runs.jobs import Job
@@ -64,7 +65,8 @@ def run(task: Task) -> list[Outcome]:
     except Exception as error:
         # Whatever it was, it is this network's own. An OSError: the disk is full or gone, not even a run can begin.
         state = "busy" if isinstance(error, Busy) else "refused" if isinstance(error, BarberlabError) else "failed"
-        done.extend(not_run(task, state, said(error), task.reports[len(done) :]))
+        rest = not_run(task, state, said(error), task.reports[len(done) :])
+        done.extend(replace(outcome, damaged=isinstance(error, Damaged)) for outcome in rest)
     return done
 
 
