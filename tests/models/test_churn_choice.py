@@ -127,3 +127,18 @@ def test_a_sample_of_clients_keeps_all_their_visits(log):
     assert some["client_id"].nunique() == 50
     assert len(some) == log["client_id"].isin(some["client_id"]).sum()
     assert some_clients(log, 600, seed=1) is log
+
+
+def test_words_kept_are_those_that_were_scored_then(told):
+    """What is shown of an earlier origin has the Brier score that its trial has for the model chosen before it."""
+    assert [one.histories.cutoff for one in told.kept] == [trial.cutoff for trial in told.choice.trials[1:]]
+    for at, one in enumerate(told.kept, 1):
+        assert one.choice.churn == choose(told.choice.trials[:at]).churn
+        assert brier(one.no_visit, one.came == 0) == pytest.approx(told.choice.trials[at].brier[one.choice.churn])
+
+
+def test_very_few_clients_who_hardly_tell_shops_apart_are_still_spoken_of():
+    """Of a hundred clients, some spreads between shops that the draws reach have no peak of their own."""
+    made = regulars(2, 400, 260).drop(columns="amount")
+    told = predict(made[made["client_id"] < "c0100"], CUTOFF, HORIZON, seed=1)
+    assert ((told.no_visit > 0) & (told.no_visit < 1)).all()

@@ -146,7 +146,9 @@ def value_at_risk(clients: pd.DataFrame, seed: int, draws: int = 400) -> Sum:
 
 
 def _lacking(empty: Outlook, needs: str) -> Outlook:
-    clients = empty.clients.astype({"withheld": bool})
+    named = ("client_id", "location_id", "staff_id", "first_visit", "last_visit", "withheld")
+    kinds = {name: float for name in COLUMNS if name not in named}
+    clients = empty.clients.astype(kinds | {"withheld": bool})
     return Outlook(empty.today, empty.horizon_days, empty.current_days, clients, needs=needs, needs_money=needs)
 
 

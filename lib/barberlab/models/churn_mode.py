@@ -87,10 +87,16 @@ class Peak:
 
         one, two = (2 * at(0, 0) - at(i, j) - at(-i, -j) for i, j in ((1, 0), (0, 1)))
         both = (at(1, -1) + at(-1, 1) - at(1, 1) - at(-1, -1)) / 4
-        hessian = np.array([[one, both], [both, two]]) / step**2
+        hessian = np.nan_to_num(np.array([[one, both], [both, two]]), posinf=0.0, neginf=0.0) / step**2
         widths, axes = np.linalg.eigh(hessian)
         spread = axes / np.sqrt(np.maximum(widths, 1.0))  # not wider than a factor e, where the data say nothing
-        return self.log_sd + normal @ spread.T
+        return np.array([self._nearer(one) for one in self.log_sd + normal @ spread.T])
+
+    def _nearer(self, log_sd: np.ndarray) -> np.ndarray:
+        """`log_sd`, or so far towards the best that there is a peak: of very few clients, a wide spread has none."""
+        while not np.isfinite(self.log_evidence(log_sd)) and np.abs(log_sd - self.log_sd).max() > STILL:
+            log_sd = (log_sd + self.log_sd) / 2
+        return log_sd if np.isfinite(self.log_evidence(log_sd)) else self.log_sd
 
     def damped(self, point: np.ndarray, ridge: float) -> Self:
         """The same with a pull back to `point` (shared,), where the peak is none."""

@@ -25,9 +25,9 @@ def calibration_table(look: Outlook) -> pd.DataFrame:
     Of clients who were current then, here and in `scores`: that who left long ago stays away is no art.
     """
     last = _last(look)
-    if last is None:
+    there = None if last is None else _current(last, look)
+    if there is None or not there.any():
         return pd.DataFrame(columns=list(COLUMNS))
-    there = _current(last, look)
     return by_tenths(last.no_visit[there], last.came[there] == 0)
 
 
@@ -38,7 +38,7 @@ def _current(one: Kept, look: Outlook) -> np.ndarray:
 def calibration_figure(told: pd.DataFrame, look: Outlook) -> Block:
     """The same as a figure, or a dashed box."""
     last = _last(look)
-    if last is None:
+    if last is None or told.empty:
         return NotAvailable("Did it come true", look.needs or NEEDS)
     off = missed(told)
     when = prose.day(pd.Timestamp(last.histories.cutoff))
@@ -60,7 +60,7 @@ def calibration_figure(told: pd.DataFrame, look: Outlook) -> Block:
 def scores(look: Outlook) -> pd.DataFrame:
     """A row per earlier origin and voice: cutoff, who, n, rate, accuracy, auc, skill, error, low95 of accuracy."""
     kept = look.predicted.kept if look.predicted else ()
-    rows = [line for one in kept for line in _scored(one, look)]
+    rows = [line for one in kept if _current(one, look).any() for line in _scored(one, look)]
     return pd.DataFrame(rows, columns=["cutoff", "who", "n", "rate", *SCORES, "low95"])
 
 
