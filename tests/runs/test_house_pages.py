@@ -41,7 +41,7 @@ def test_a_page_carries_its_run_and_passes_the_houses_own_check(place, monkeypat
     assert accessible.check(page) == []
     for words in ("1,234 visits", "How did we do?", "Corner Barbers", "Run r000001-performance"):
         assert words in page
-    for words in ("Data to Mon 30 Jun 2025", "Data version 1", "period 2025-06", '<a href="../index.html">'):
+    for words in ("Data to Mon 30 Jun 2025", "Data version 1", "period 2025-06", '<a href="../../index.html">'):
         assert words in page
     assert "network: str" not in page
 

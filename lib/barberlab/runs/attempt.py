@@ -17,7 +17,7 @@ import pandas as pd
 from barberlab import files
 from barberlab.data import versions
 from barberlab.errors import GateFailed
-from barberlab.runs import confine, forecasts, gates, inside, kernel, memory, results, scan
+from barberlab.runs import confine, forecasts, gates, inside, kernel, memory, outputs, results, scan
 from barberlab.runs.gates import GateResult
 from barberlab.runs.jobs import Job
 from barberlab.runs.kernel import Failure
@@ -121,7 +121,8 @@ class Attempt:
 
     def _lay_out_earlier(self) -> None:
         """What this report foresaw before; it stays where it is kept, and only the run's manifest names it."""
-        found = forecasts.stage(self._outputs, self._job.report.name, self._job.as_of, self._staging)
+        usual = outputs.of(self._workspace, self._job.network)
+        found = forecasts.stage(usual, self._job.report.name, self._job.as_of, self._staging)
         self._earlier = found.runs
         self._notes += found.notes
 
