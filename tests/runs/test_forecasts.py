@@ -81,7 +81,7 @@ def test_what_is_foreseen_for_the_same_moment_or_in_hindsight_is_not_an_earlier_
     past = foresee(place, monkeypatch, ("2025-05-22",), as_of="2025-05-02")
     assert past[0] == ["r000001-revenue"]
     after = foresee(place, monkeypatch, ("2025-05-29",))
-    assert after[0] == ["r000001-revenue", "r000002-revenue"]
+    assert after[0] == ["r000001-revenue", "r000002-revenue", "r000003-revenue"]
 
 
 def test_when_a_run_goes_its_forecasts_stay(place, monkeypatch):
