@@ -728,7 +728,8 @@ def main() -> None:
     """The entry point: our own errors become one line on stderr and an exit code, never a traceback."""
     try:
         # What comes back is the code of an end that typer has told itself: 130 for Ctrl-C.
-        sys.exit(app(standalone_mode=False) or 0)
+        if code := app(standalone_mode=False):
+            sys.exit(code)
     except TyperException as error:
         # Its words alone do not say which option is meant.
         err.print(f"barberlab: {error.format_message()}", markup=False)
