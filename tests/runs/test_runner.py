@@ -489,3 +489,15 @@ def test_a_look_at_an_earlier_period_leaves_the_published_report_in_its_place(pl
     assert published.latest(place, Scope("north"), "performance").folder == usual.page.parent
     [again] = runner.run(place, ["north"], pages=bench.pages())
     assert (again.state, again.run_id) == ("unchanged", usual.run_id)
+
+
+def test_a_period_runs_the_reports_that_take_one(place, monkeypatch):
+    bench.pretend(monkeypatch, lambda values: f"{values.get('period')}")
+    timeless = bench.notebook("1")
+    for cell in timeless.cells:
+        cell.source = "\n".join(line for line in cell.source.splitlines() if not line.startswith("period"))
+    bench.add_report(place, "forecast", timeless)
+    outcomes = run(place, "north", parameters={"period": "2025-05"})
+    assert [(outcome.report, outcome.state) for outcome in outcomes] == [("performance", "published")]
+    with pytest.raises(BadInput, match="period"):
+        run(place, "north", reports=["forecast"], parameters={"period": "2025-05"})

@@ -48,7 +48,8 @@ def run(
     as_of
         A date or instant no later than the data; by default the data's own, never the clock.
     parameters
-        Values for the notebooks' parameters cells; every report must take every one of them.
+        Values for the notebooks' parameters cells; reports that are named must take every one of them, and where none
+        are named, those run that do.
     force
         Run what is unchanged as well.
     progress
@@ -123,6 +124,9 @@ def _checked(
 ) -> tuple[list[str], Task]:
     """The networks, and what all their tasks have in common."""
     known = jobs.known_reports(workspace, reports)
+    if reports is None:
+        # Of all reports those that can be asked so: a period is nothing to a forecast.
+        known = [report for report in known if set(parameters) <= set(report.takes)] or known
     jobs.check_given(known, parameters, as_of)
     wanted = jobs.known_networks(workspace, networks)
     named = jobs.engine_named(engine) if engine else ""
