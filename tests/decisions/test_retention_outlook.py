@@ -6,7 +6,9 @@ import pytest
 
 from barberlab.decisions.outlook import COLUMNS, outlook, value_at_risk
 from barberlab.decisions.standing import standing
+from barberlab.models.churn_prior import NAMES
 from barberlab.models.cohorts import cohorts, new_clients, second_visits
+from barberlab.models.population import SIMULATED, Population
 from barberlab.models.recency import outcomes
 from clients_made import TODAY, outlook_of
 from visits_made import FIRST, day, regulars
@@ -63,6 +65,17 @@ def test_what_was_expected_of_shops_is_what_was_then_counted(look, log):
 def test_who_withdrew_counts_in_totals_and_has_no_row_of_its_own(look):
     assert look.clients["withheld"].sum() >= 1
     assert not look.own["client_id"].isin({"c0001", "c0003"}).any()
+
+
+def test_what_networks_have_in_common_weighs_where_a_network_is_small(log):
+    """A population that is sure of very even gaps makes those of 150 clients more even than they look alone."""
+    few = log[log["client_id"] < "c0150"]
+    mean, sd = (0.0, 0.0, 0.0, 0.0, np.log(12), -3.0, -3.0), (5.0, 5.0, 5.0, 5.0, 0.02, 1.0, 1.0)
+    rows = tuple(map(tuple, np.diag(np.square(sd))))
+    even = Population("churn", NAMES, mean, rows, SIMULATED, 20, "2025-01-01")
+    fitted = [outlook(few, CUTOFF, population=believed, **HOW).predicted.origin for believed in (None, even)]
+    alone, together = (np.exp(one.posteriors["real k"].centre.log_k[0, 0]) for one in fitted)
+    assert together > 1.2 * alone
 
 
 def test_without_visits_the_table_is_named():

@@ -18,19 +18,30 @@ def _population() -> None:
 
 @app.command("fit")
 def fit_population(
+    model: Annotated[str, typer.Argument(help="revenue or churn")] = "revenue",
     seed: Annotated[int, typer.Option("--seed", help="of the simulated networks and the sampler")] = 1,
-    method: Annotated[str, typer.Option("--method", help="laplace, or nuts (minutes)")] = "laplace",
+    method: Annotated[str, typer.Option("--method", help="revenue alone: laplace, or nuts (minutes)")] = "laplace",
     root: Root = None,
 ):
-    """Fit the revenue model's population on simulated networks and write params/populations/revenue.json.
+    """Fit a model's population on simulated networks and write params/populations/<model>.json.
 
     Example: barberlab population fit
-    Example: barberlab population fit --method nuts
+    Example: barberlab population fit revenue --method nuts
+    Example: barberlab population fit churn
     """
     from barberlab.runs import population as populations
+    from barberlab.runs import population_churn
 
+    fits = {
+        "revenue": lambda say: populations.fit(find(root), seed, method, say=say),
+        "churn": lambda say: population_churn.fit(find(root), seed, say=say),
+    }
+    if model not in fits:
+        raise BadInput(f"population {model!r}: it is {' or '.join(fits)}")
     if method not in ("laplace", "nuts"):
         raise BadInput(f"--method {method!r}: it is laplace or nuts")
+    if model == "churn" and method != "laplace":
+        raise BadInput(f"--method {method}: churn has no other than laplace; leave it out")
     with err.status("simulating networks") as status:
-        found = populations.fit(find(root), seed, method, say=status.update)
+        found = fits[model](status.update)
     out.print(f"{found.model}: version {found.version}, from {found.networks} {found.source} networks")
