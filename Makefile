@@ -15,6 +15,7 @@ setup: .venv/ready   ## the environment, from requirements.lock
 	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --editable .
 	$(BIN)/python -m warmkernel install --sys-prefix
+	$(BIN)/python -c 'from barberlab.models.compiled import compile_all; compile_all()'
 	@touch $@
 
 report: setup    ## the main job: sample networks in, published reports out
