@@ -7,7 +7,7 @@ import pytest
 from barberlab.decisions import foreseen
 from barberlab.decisions.outlook import outlook
 from barberlab.models.recency import outcomes
-from visits_made import FIRST, day, regulars
+from visits_made import FIRST, day, paid_regulars
 
 CUTOFF, HORIZON, LATER = day(200), 60, day(259)
 HOW = {"current_days": 120, "yearly_discount": 0.1, "seed": 1, "horizon_days": HORIZON}
@@ -16,8 +16,7 @@ HOW = {"current_days": 120, "yearly_discount": 0.1, "seed": 1, "horizon_days": H
 @pytest.fixture(scope="module")
 def log() -> pd.DataFrame:
     """400 clients over 260 days; amounts in cents."""
-    made = regulars(1, 400, 260)
-    return made.assign(amount=made["amount"] * 100, staff_id="k1_" + made["location_id"])
+    return paid_regulars()
 
 
 @pytest.fixture(scope="module")

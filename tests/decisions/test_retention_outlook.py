@@ -11,7 +11,7 @@ from barberlab.models.cohorts import cohorts, new_clients, second_visits
 from barberlab.models.population import SIMULATED, Population
 from barberlab.models.recency import outcomes
 from clients_made import TODAY, outlook_of
-from visits_made import FIRST, day, regulars
+from visits_made import FIRST, day, paid_regulars
 
 CUTOFF, HORIZON = day(200), 60
 HOW = {"current_days": 120, "yearly_discount": 0.1, "seed": 1, "horizon_days": HORIZON}
@@ -20,8 +20,7 @@ HOW = {"current_days": 120, "yearly_discount": 0.1, "seed": 1, "horizon_days": H
 @pytest.fixture(scope="module")
 def log() -> pd.DataFrame:
     """400 clients over 260 days, the last 60 of them hidden; amounts in cents."""
-    made = regulars(1, 400, 260)
-    return made.assign(amount=made["amount"] * 100, staff_id="k1_" + made["location_id"])
+    return paid_regulars()
 
 
 @pytest.fixture(scope="module")

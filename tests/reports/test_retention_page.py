@@ -97,6 +97,13 @@ def test_a_held_out_client_is_marked_and_no_action_is_named():
     assert html.count("Reminder") == (~held).sum()
 
 
+def test_a_row_of_the_list_carries_its_ranges_in_whole_per_cent():
+    rows = [{"low80": 0.236, "high80": 0.314}, {"low80": 0.003, "high80": 0.004}, {"low80": 0.97, "high80": 0.999}]
+    found = list_of(look_of(*rows))
+    html = str(asking.contact_table(found, NAMES, STAFF, "USD").html)
+    assert all(said in html for said in ("24–31%", "under 1%", "over 97%"))
+
+
 def test_the_list_says_whether_its_gain_is_evidence():
     assumed = str(asking.contact_table(list_of(look_of({})), NAMES, STAFF, "USD").html)
     told = str(asking.contact_table(list_of(look_of({}), evidence()), NAMES, STAFF, "USD").html)
@@ -283,7 +290,9 @@ def test_the_headline_counts_the_list_and_what_is_at_risk():
 def test_no_estimate_of_the_opening_stands_without_its_range():
     found = list_of(MANY, evidence())
     lede = retention.opening(MANY, found, "USD", 1).lede
-    assert re.match(r"At risk are \$\S+ to \$\S+ a year, 8 in 10\. 200 clients came", lede)
+    assert re.match(
+        r"What is at risk in a year is not known exactly \(8 in 10: \$\S+ to \$\S+\)\. 200 clients came", lede
+    )
     assert re.search(r"35(\.0)?% of them \(8 in 10: \S+% to \S+%\) are expected not to come", lede)
     shown = retention.key_figures(MANY, found, second_visits(_new(), TODAY, []), "USD", 1).figures
     asked = next(figure.sub for figure in shown if figure.label == "To ask back")

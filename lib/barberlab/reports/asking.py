@@ -62,7 +62,7 @@ def band_table(look: Outlook, currency: str, seed: int) -> Block:
     frame[["at_risk", "range"]] = [_risk_of(look, band, currency, seed) for band in frame["band"]]
     columns = [
         tables.Column("band", "Clients"), tables.Column("means", "Means", secondary=True),
-        tables.Column("n", "Number", prose.count), tables.Column("churn", "Not coming", _RATE.table),
+        tables.Column("n", "Number", prose.count), tables.Column("churn", "Not coming", _RATE.table, secondary=True),
         tables.Column("at_risk", "At risk", right=True, unit="a year", missing=look.needs_money or "no value"),
         tables.Column("range", "8 in 10", right=True, missing=look.needs_money or "no value"),
     ]  # fmt: skip
@@ -125,22 +125,30 @@ def contact_table(listed: Listed, names: Mapping[str, str], staff: pd.DataFrame,
         where=[_where(names[row.location_id], barbers.get(row.staff_id)) for row in frame.itertuples()],
         why=reasons(frame),
         ask=[_ask(row) for row in frame.itertuples()],
-        p=[prose.chance(p) for p in frame["no_visit"]],
-        p_range=[prose.span(row.low80, row.high80, _RATE) for row in frame.itertuples()],
+        leaving=[_between(row.low80, row.high80) for row in frame.itertuples()],
         gains=[value for value, _ in said],
         range=[between for _, between in said],
     )
     columns = [
         tables.Column("client", "Client"), tables.Column("where", "Where", secondary=True),
         tables.Column("why", "Why", secondary=True), tables.Column("ask", "Ask"),
-        tables.Column("p", "Leaving", right=True, secondary=True),
-        tables.Column("p_range", "8 in 10", right=True, secondary=True),
+        tables.Column("leaving", "Leaving", right=True, unit="8 in 10", secondary=True),
         tables.Column("worth", "Worth", money.table, unit="a year", secondary=True),
-        tables.Column("gains", "Gain", right=True), tables.Column("range", "8 in 10", right=True, secondary=True),
+        tables.Column("gains", "Gain", right=True), tables.Column("range", "8 in 10", right=True),
     ]  # fmt: skip
     return TableBlock(
         _title(listed), tables.table(frame, columns), subtitle=_order(listed), note=_left_out(listed, len(frame))
     )
+
+
+def _between(low: float, high: float) -> str:
+    """A range of chances in whole per cent: a client's is not known better."""
+    first, last = prose.chance(low), prose.chance(high)
+    if first == last:
+        return first
+    if first.startswith("under"):
+        return f"under {last}"
+    return f"over {first}" if last.startswith("over") else f"{first.removesuffix('%')}–{last}"
 
 
 def _where(shop: str, barber: str | None) -> str:

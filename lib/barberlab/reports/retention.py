@@ -47,7 +47,7 @@ def _at_risk(look: Outlook, currency: str, seed: int) -> prose.Estimate:
 def _risk_said(look: Outlook, currency: str, seed: int) -> str:
     if look.needs_money:
         return ""
-    return f"At risk are {_at_risk(look, currency, seed).eight_in_ten.removeprefix('8 in 10: ')} a year, 8 in 10. "
+    return f"What is at risk in a year is not known exactly ({_at_risk(look, currency, seed).eight_in_ten}). "
 
 
 def _leaving(look: Outlook) -> prose.Estimate:
