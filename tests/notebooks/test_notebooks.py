@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 import pytest
 from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
@@ -162,3 +163,23 @@ def test_a_network_that_only_hands_over_payments_is_published_with_them(workspac
     page = outcomes[0].page.read_text(encoding="utf-8")
     assert "Revenue was $85.00 in April 2025" in page
     assert "Not available: needs table 6, appointments" in page
+
+
+@pytest.mark.slow
+def test_who_withdrew_consent_to_profiling_is_in_no_file_of_a_retention_run(place):
+    """They came lately, so that they count in the page's totals; no table, page or manifest holds their pseudonym."""
+    [outcome] = runner.run(place, ["tiny"], ["retention"], timeout_s=CELL_TIMEOUT_S)
+    assert outcome.state in ("published", "unchanged"), outcome.reason
+    lab = open_lab(place, Scope("tiny"))
+    clients, log = lab["clients"], lab.visits()
+    lately = log.visits.loc[log.visits["date"] > log.visits["date"].max() - pd.Timedelta(days=60), "client_id"]
+    refused = set(clients.loc[clients["consent_profiling"].eq(False).fillna(False), "client_id"]) & set(lately)
+    assert len(refused) > 3
+    run = published.reports(Scope("tiny"), place)["retention"]
+    files = [path for path in outcome.page.parent.rglob("*") if path.is_file()]
+    held = b"".join(path.read_bytes() for path in files if path.suffix not in (".pdf", ".parquet"))
+    assert run.table("contacts")["client_id"].iloc[0].encode() in held, "those who may be asked are in it"
+    assert not [client for client in refused if client.encode() in held]
+    tables = [pd.read_parquet(path) for path in files if path.suffix == ".parquet"]
+    assert len(tables) >= 6
+    assert not any(table.astype(str).isin(refused).any(axis=None) for table in tables)
