@@ -225,7 +225,8 @@ def test_the_plot_names_its_wrong_sides_and_is_refused_what_is_no_share():
 
 
 @pytest.mark.parametrize(
-    ("bend", "title"), [(0.0, "What we said came true"), (0.25, "came out differently than we said")]
+    ("bend", "title"),
+    [(0.0, "What we would have said came true"), (0.25, "came out differently than we would have said")],
 )
 def test_the_plots_title_is_earned(bend, title):
     look = look_of({}, predicted=_Told(calibrated_kept(1, bend=bend)))
@@ -238,6 +239,7 @@ def test_what_was_published_goes_before_what_would_have_been_said():
     look = look_of({}, predicted=_Told(calibrated_kept(1)))
     published = kept_word.calibration_figure(kept_word.calibration_table(look, frame), look)
     made_up = kept_word.calibration_figure(kept_word.calibration_table(look, NOTHING), look)
+    assert published.title.endswith("came out differently than we said")
     assert "as published on Sun 30 Mar 2025" in published.subtitle
     assert published.note.startswith("Said by rhythm, regression and boosting together (stack). ")
     assert "as it would have been said on Tue 21 Jan 2025" in made_up.subtitle
@@ -290,9 +292,7 @@ def test_the_headline_counts_the_list_and_what_is_at_risk():
 def test_no_estimate_of_the_opening_stands_without_its_range():
     found = list_of(MANY, evidence())
     lede = retention.opening(MANY, found, "USD", 1).lede
-    assert re.match(
-        r"What is at risk in a year is not known exactly \(8 in 10: \$\S+ to \$\S+\)\. 200 clients came", lede
-    )
+    assert re.match(r"The value at risk is \$\S+ a year \(8 in 10: \$\S+ to \$\S+\)\. 200 clients came", lede)
     assert re.search(r"35(\.0)?% of them \(8 in 10: \S+% to \S+%\) are expected not to come", lede)
     shown = retention.key_figures(MANY, found, second_visits(_new(), TODAY, []), "USD", 1).figures
     asked = next(figure.sub for figure in shown if figure.label == "To ask back")

@@ -49,12 +49,13 @@ def calibration_figure(told: pd.DataFrame, look: Outlook) -> Block:
     if told.empty:
         return NotAvailable("Did it come true", look.needs or NEEDS)
     off, when = missed(told), prose.day(pd.Timestamp(told.attrs["cutoff"]))
+    we_said = "we said" if told.attrs["published"] else "we would have said"
     said = f"as published on {when}" if told.attrs["published"] else f"as it would have been said on {when}"
-    differ = f"{prose.spelled(off).capitalize()} of {len(told)} groups came out differently than we said"
+    differ = f"{prose.spelled(off).capitalize()} of {len(told)} groups came out differently than {we_said}"
     return figures.calibration(
         told,
         slug="calibration",
-        title="What we said came true" if off <= MISSED_BY_CHANCE else differ,
+        title=f"What {we_said} came true" if off <= MISSED_BY_CHANCE else differ,
         subtitle=(
             f"Chance of no visit in {look.horizon_days} days {said}, by tenths of clients current then, "
             "and the share who did not come. Dashed: said and done alike."

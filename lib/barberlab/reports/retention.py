@@ -47,7 +47,8 @@ def _at_risk(look: Outlook, currency: str, seed: int) -> prose.Estimate:
 def _risk_said(look: Outlook, currency: str, seed: int) -> str:
     if look.needs_money:
         return ""
-    return f"What is at risk in a year is not known exactly ({_at_risk(look, currency, seed).eight_in_ten}). "
+    told = _at_risk(look, currency, seed)
+    return f"The value at risk is {told.value} a year ({told.eight_in_ten}). "
 
 
 def _leaving(look: Outlook) -> prose.Estimate:
