@@ -14,6 +14,7 @@ from barberlab.errors import BadInput, GateFailed
 from barberlab.models import posterior
 from barberlab.models.benchmark import Fit
 from barberlab.models.benchmark_grid import AROUND, Tabled
+from barberlab.models.benchmark_scaled import Scaled
 
 AGREED = 0.5  # posterior sds that the two may differ by
 
@@ -43,9 +44,10 @@ def audit(found: Fit, scale: float = 1.0, seed: int = 0, draws: int = 1000) -> A
     """The hyperparameters of `found` sampled by NUTS under the same half-normal prior of `scale`, through every gate.
 
     Raises GateFailed where the sampler fails, and BadInput for tables with groups, or with heavy tails, whose marginal
-    likelihood is not smooth arithmetic.
+    likelihood is not smooth arithmetic, and for what has a chain of its own.
     """
-    if isinstance(found, Tabled) and (len(found.centres) or np.isfinite(found.tails)):
+    heavy = isinstance(found, Tabled) and (len(found.centres) > 0 or np.isfinite(found.tails))
+    if heavy or isinstance(found, Scaled):
         raise BadInput("ranking: only one level with normal tails, or a closed form, is audited by sampling")
     model = _of_tables(found, scale) if isinstance(found, Tabled) else _of_closed_form(found, scale)
     tree = posterior.sample(model, seed, draws=draws, tune=1000, chains=2)

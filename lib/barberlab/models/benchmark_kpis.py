@@ -18,11 +18,10 @@ from scipy.special import expit, logit
 
 from barberlab.errors import BadInput, NotAvailable
 from barberlab.models import benchmark
-from barberlab.models.benchmark_evidence import NORMAL, Evidence, binomial, moderated, normal, widened
+from barberlab.models.benchmark_evidence import Evidence, binomial, moderated, normal
 
 FEWEST_CASES = 30  # of a rate: under it a shop is not compared
 FEWEST_UNITS = 2
-MANY = 1000  # units from which tables of likelihoods take longer than they are worth
 # What would be a very wide spread of true scores: of logs (money, shares of time) and of log odds.
 WIDE = {"rate": 0.5, "money": 0.3, "money_per_hour": 0.3, "share": 0.3}
 LOG_ODDS = "rate"
@@ -147,10 +146,9 @@ def _ratios(months: _Months) -> Evidence:
 
 
 def _fitted(evidence: Evidence, places: list[object] | None, scale: float) -> benchmark.Fit:
-    """With whatever tails the units show; of more than MANY with normal ones, in closed form: they held as well."""
-    if len(evidence.names) <= MANY:
-        return benchmark.fit(evidence, places, shape="best", scale=scale)
-    return benchmark.fit(widened(evidence) if evidence.kind == NORMAL else evidence, places, scale=scale)
+    """With whatever tails the units show; of very many with normal ones, which held as well."""
+    shape = "best" if len(evidence.names) <= benchmark.MANY else "normal"
+    return benchmark.fit(evidence, places, shape=shape, scale=scale)
 
 
 def _on_own_scale(
