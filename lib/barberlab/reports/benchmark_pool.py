@@ -75,8 +75,9 @@ def _columns(placed: bool) -> list[tables.Column]:
 
 _NOTE = (
     "Each percentage holds the error of both sides: our own range, and the noise that hides every member. Where few "
-    "networks take part only the quarters are told: 75% or more says no more than that. Suppressed: for privacy, too "
-    "few networks."
+    "networks take part only the quarters are told: 75% or more says no more than that. Where a market lies far from "
+    "the public centres, the pool’s figures lie too near to them and their ranges hold less often. Suppressed: for "
+    "privacy, too few networks."
 )
 _BY_SEGMENT = "Segments are the pool’s bands of 10, 20, 40, 20 and 10%; the two extremes need a chance of 80%."
 _NO_SEGMENT = "A segment of the pool is told from 50 networks on, because fewer do not tell its tails."
