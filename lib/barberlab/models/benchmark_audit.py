@@ -4,16 +4,19 @@ The sampler sees mu and the spreads alone: with theta gone, the density is the m
 of the tables, and no funnel is left (Betancourt & Girolami 2015, in Current Trends in Bayesian Methodology, ch. 4).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import pymc as pm
 import pytensor.tensor as pt
 
 from barberlab.errors import BadInput, GateFailed
 from barberlab.models import posterior
 from barberlab.models.benchmark import Fit
-from barberlab.models.benchmark_grid import AROUND, Tabled
+from barberlab.models.benchmark_grid import AROUND, Tabled, student_cdf
+from barberlab.models.benchmark_kpis import WIDE, Ranked
 from barberlab.models.benchmark_scaled import Scaled
 
 AGREED = 0.5  # posterior sds that the two may differ by
@@ -43,12 +46,10 @@ class Audit:
 def audit(found: Fit, scale: float = 1.0, seed: int = 0, draws: int = 1000) -> Audit:
     """The hyperparameters of `found` sampled by NUTS under the same half-normal prior of `scale`, through every gate.
 
-    Raises GateFailed where the sampler fails, and BadInput for tables with groups, or with heavy tails, whose marginal
-    likelihood is not smooth arithmetic, and for what has a chain of its own.
+    Raises GateFailed where the sampler fails, and BadInput for what is drawn by a chain of its own.
     """
-    heavy = isinstance(found, Tabled) and (len(found.centres) > 0 or np.isfinite(found.tails))
-    if heavy or isinstance(found, Scaled):
-        raise BadInput("ranking: only one level with normal tails, or a closed form, is audited by sampling")
+    if isinstance(found, Scaled):
+        raise BadInput("ranking: a fit that is drawn by a chain has no hyperparameters of its own; audit fewer units")
     model = _of_tables(found, scale) if isinstance(found, Tabled) else _of_closed_form(found, scale)
     tree = posterior.sample(model, seed, draws=draws, tune=1000, chains=2)
     names = [name for name in ("mu", "tau_w", "tau_b") if name in tree["posterior"]]
@@ -56,17 +57,51 @@ def audit(found: Fit, scale: float = 1.0, seed: int = 0, draws: int = 1000) -> A
     return Audit(found.hyper(), {name: (float(v.mean()), float(v.std())) for name, v in values.items()})
 
 
+def of_kpis(found: Mapping[str, Ranked], seed: int = 0) -> pd.DataFrame:
+    """The audit of each ranked KPI as it was fitted: one row per KPI and hyperparameter.
+
+    Columns metric, parameter, nightly, sampled, sd (of the sampler), apart (in those sds) and agrees.
+    """
+    rows = []
+    for name, ranked in found.items():
+        one = audit(ranked.fit, WIDE[ranked.unit], seed)
+        for parameter, (mean, sd) in one.sampled.items():
+            rows.append((name, parameter, one.nightly[parameter][0], mean, sd, one.apart[parameter]))
+    frame = pd.DataFrame(rows, columns=["metric", "parameter", "nightly", "sampled", "sd", "apart"])
+    return frame.assign(agrees=frame["apart"] <= AGREED)
+
+
 def _of_tables(found: Tabled, scale: float) -> pm.Model:
     """theta by its cells: a unit's likelihood is a row of the table times the mass that the population lays on it."""
     mean, sd = found.hyper()["mu"]
-    inner = found.table.edges[1:-1]
+    grouped = len(found.centres) > 0
     with pm.Model() as model:
         mu = pm.Uniform("mu", mean - AROUND * sd, mean + AROUND * sd)
-        tau = pm.HalfNormal("tau_w", scale)
-        below = 0.5 * (1 + pt.erf((inner - mu) / tau / np.sqrt(2)))
-        mass = pt.diff(pt.concatenate([[0.0], below, [1.0]]))
-        pm.Potential("seen", pt.log(pt.dot(found.table.rows, mass) + 1e-300).sum())
+        tau_w = pm.HalfNormal("tau_w", scale)
+        tau_b = pm.HalfNormal("tau_b", scale) if grouped else None
+        if grouped:
+            middles = (found.centres[1:] + found.centres[:-1]) / 2
+            given = _log(found.table.rows, _masses(found.table.edges, middles[None, :], tau_w, found.tails))
+            of_group = pt.dot(np.eye(int(found.group.max()) + 1)[found.group].T, given)
+            peak = of_group.max(axis=1)
+            upper = _masses(found.centres, mu.reshape((1, 1)), tau_b, np.inf)
+            seen = _log(pt.exp(of_group - peak[:, None]), upper).sum() + peak.sum()
+        else:
+            seen = _log(found.table.rows, _masses(found.table.edges, mu.reshape((1, 1)), tau_w, found.tails)).sum()
+        pm.Potential("seen", seen)
     return model
+
+
+def _masses(edges: np.ndarray, centre, spread: pt.TensorVariable, tails: float) -> pt.TensorVariable:
+    """(cell, centre) of `benchmark_grid.masses`, symbolically; centre (1, centre)."""
+    at = (edges[1:-1, None] - centre) / spread
+    below = student_cdf(at, int(tails)) if np.isfinite(tails) else 0.5 * (1 + pt.erf(at / np.sqrt(2)))
+    ends = pt.zeros_like(below[:1])
+    return pt.diff(pt.concatenate([ends, below, ends + 1]), axis=0)
+
+
+def _log(rows, mass: pt.TensorVariable) -> pt.TensorVariable:
+    return pt.log(pt.dot(rows, mass) + 1e-300)
 
 
 def _of_closed_form(found: Fit, scale: float) -> pm.Model:
