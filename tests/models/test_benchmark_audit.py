@@ -1,13 +1,15 @@
 """The nightly fit against NUTS on the same hyperparameters."""
 
 import numpy as np
+import pytensor
 import pytest
 
 import truescores
 from barberlab.errors import BadInput, GateFailed
 from barberlab.models import benchmark, benchmark_kpis
-from barberlab.models.benchmark_audit import Audit, audit, of_kpis
-from barberlab.models.benchmark_evidence import binomial, normal
+from barberlab.models.benchmark_audit import Audit, audit, build, of_kpis
+from barberlab.models.benchmark_evidence import binomial, count, normal
+from barberlab.models.benchmark_hyper import half_normal
 from kpis import simulated
 
 
@@ -22,6 +24,20 @@ def test_what_is_drawn_by_a_chain_is_not_audited():
     seen = normal(range(1001), np.linspace(-1, 1, 1001), np.full(1001, 0.2), freedom=8)
     with pytest.raises(BadInput, match="drawn by a chain has no hyperparameters of its own; audit fewer units"):
         audit(benchmark.fit(seen))
+
+
+@pytest.mark.parametrize("shape", ["normal", "t4"])
+def test_the_audits_integrals_are_its_own_and_come_to_what_the_grid_holds(shape):
+    """Counts of 12 shops, one without any: log densities at nodes of the nightly grid, up to one constant."""
+    events, hours = np.array([0, 18, 8, 46, 8, 13, 9, 31, 14, 8, 29, 24]), np.linspace(50, 400, 12)
+    found = benchmark.fit(count(range(12), events, hours), shape=shape)
+    model = build(found)
+    density = pytensor.function([model["mu"], model["tau_w"]], model.potentials[0], mode="FAST_COMPILE")
+    points, weight = found.grid.nodes()
+    some = np.argsort(weight)[::-40][:8]
+    ours = np.array([density(mu, np.exp(log_tau)) for mu, log_tau in points[some]])
+    held = np.log(weight[some]) - half_normal(1.0)(points[some, 1])
+    assert np.ptp(ours - held) < 0.1
 
 
 @pytest.mark.slow

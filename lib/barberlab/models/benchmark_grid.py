@@ -134,17 +134,14 @@ def masses(edges: np.ndarray, centre: np.ndarray, spread: float, tails: float) -
     return np.maximum(np.diff(np.pad(below, ((1, 1), (0, 0)), constant_values=((0, 1), (0, 0))), axis=0), 0.0)
 
 
-def student_cdf(t, freedom: int):
-    """P(T <= t) for an even number of degrees of freedom: Abramowitz & Stegun 26.7.4, which needs no series.
-
-    Arithmetic alone, so that `t` may be an array or a symbolic tensor.
-    """
+def student_cdf(t: np.ndarray, freedom: int) -> np.ndarray:
+    """P(T <= t) for an even number of degrees of freedom: Abramowitz & Stegun 26.7.4, which needs no series."""
     cos2 = freedom / (freedom + t * t)
-    total = term = 1.0
+    total, term = np.ones_like(t), np.ones_like(t)
     for k in range(1, freedom // 2):
         term = term * cos2 * (2 * k - 1) / (2 * k)
-        total = total + term
-    return 0.5 * (1 + t / (freedom + t * t) ** 0.5 * total)
+        total += term
+    return 0.5 * (1 + t / np.sqrt(freedom + t * t) * total)
 
 
 def _edges(mode: np.ndarray, spread: np.ndarray) -> np.ndarray:
