@@ -6,16 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import outlooks
-from barberlab.models import outlook, scorecard
+import futures_made
+from barberlab.models import futures, scorecard
 from barberlab.models.scorecard import Record
 
 HORIZON = 6
 
 
 def told(history, run_id="r000001-revenue", mid=None, **options):
-    """A forecast's kept tables: by_week and totals of a made outlook, or with all middles `mid`."""
-    found = outlooks.made(history, HORIZON, **options)
+    """A forecast's kept tables: by_week and totals of made futures, or with all middles `mid`."""
+    found = futures_made.made(history, HORIZON, **options)
     made = {"made_on": pd.Timestamp(found.last_known), "run_id": run_id}
     weeks, totals = found.by_week().assign(**made), found.totals().assign(**made)
     return (weeks, totals) if mid is None else (weeks.assign(mid=mid), totals.assign(mid=mid * HORIZON))
@@ -23,7 +23,7 @@ def told(history, run_id="r000001-revenue", mid=None, **options):
 
 def flat(shops=2, weeks=80, level=100.0):
     """Shops that take the same every week."""
-    panel = outlooks.panel(shops, weeks)
+    panel = futures_made.panel(shops, weeks)
     panel.revenue[:] = level
     return panel
 
@@ -117,19 +117,19 @@ def test_nothing_told_is_an_empty_record():
 
 
 def test_a_forecast_made_again_knows_nothing_of_what_came():
-    panel, other = outlooks.panel(2, 90), outlooks.panel(2, 90)
+    panel, other = futures_made.panel(2, 90), futures_made.panel(2, 90)
     other.revenue[:, 70:] *= 3
-    one, two = (scorecard.remade(p, HORIZON, outlooks.population(), [70], draws=30) for p in (panel, other))
+    one, two = (scorecard.remade(p, HORIZON, futures_made.population(), [70], draws=30) for p in (panel, other))
     pd.testing.assert_frame_equal(one.weeks, two.weeks)
     pd.testing.assert_frame_equal(one.totals, two.totals)
     assert set(one.weeks["kind"]) == {scorecard.REMADE}
-    now = outlook.outlook(panel.until(70, HORIZON), HORIZON, outlooks.population(), draws=30)
+    now = futures.foresee(panel.until(70, HORIZON), HORIZON, futures_made.population(), draws=30)
     np.testing.assert_array_equal(one.weeks["mid"], now.by_week()["mid"])
 
 
 def test_origins_at_which_the_network_was_too_young_are_passed_over():
-    panel = outlooks.panel(2, 60)
-    found = scorecard.remade(panel, HORIZON, outlooks.population(), [20, 40], draws=20)
+    panel = futures_made.panel(2, 60)
+    found = scorecard.remade(panel, HORIZON, futures_made.population(), [20, 40], draws=20)
     assert found.made.index.tolist() == [pd.Timestamp(panel.weeks[40]) - pd.Timedelta(days=1)]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import outlooks
+import futures_made
 from barberlab.errors import BadInput
 from barberlab.models import scenarios, scorecard
 from barberlab.models.scorecard import Record
@@ -21,7 +21,7 @@ NO_PAST = pd.DataFrame(columns=["location_id", "error", "naive_error"])
 
 
 def found(**options):
-    return outlooks.made(outlooks.panel(3, 130), HORIZON, **options)
+    return futures_made.made(futures_made.panel(3, 130), HORIZON, **options)
 
 
 def plain(block) -> str:
@@ -62,7 +62,7 @@ def test_the_headline_holds_the_totals_range():
 
 
 def test_without_a_forecast_every_block_is_the_same_dashed_box():
-    daily = outlooks.daily(outlooks.panel(2, 9))
+    daily = futures_made.daily(futures_made.panel(2, 9))
     assert "needs 26 weeks of trade, it has 9" in plain(forecast.opening(TOO_YOUNG, "USD", "North"))
     levers = what_if.usual_levers(TOO_YOUNG)
     blocks = [
@@ -95,10 +95,10 @@ def test_the_result_for_programs_is_the_total_with_its_intervals():
 
 def test_the_draws_that_are_kept_give_any_shops_total():
     one = found()
-    kept = forecast.monthly_draws(one, outlooks.daily(one.history))
+    kept = forecast.monthly_draws(one, futures_made.daily(one.history))
     assert kept["revenue"].dims == ("chain", "draw", "location", "month")
     assert kept["revenue"].dtype == np.float32
-    months, draws = one.monthly(outlooks.daily(one.history))
+    months, draws = one.monthly(futures_made.daily(one.history))
     both = kept["revenue"].sel(location=["s0", "s2"]).sum(["location", "month"]).to_numpy()[0]
     np.testing.assert_allclose(both, draws[[0, 2]].sum(axis=(0, 1)), rtol=1e-5)
     assert kept["month"].to_numpy().tolist() == months.strftime("%Y-%m-%d").tolist()
@@ -108,7 +108,7 @@ def test_in_short_names_who_will_very_likely_beat_last_year_and_who_will_not():
     one = found()
     one.paths[0] *= 2
     one.paths[1] *= 0.5
-    said = plain(forecast.five_lines(one, NAMES, "USD", outlooks.daily(one.history)))
+    said = plain(forecast.five_lines(one, NAMES, "USD", futures_made.daily(one.history)))
     assert re.search(r"(One|Two) of 3 shops will very likely beat last year\. (Mill Lane and )?Old Dairy\.", said)
     assert re.search(r"(One|Two) will very likely fall short of it\. (Mill Lane and )?Quayside\.", said)
 
@@ -116,27 +116,27 @@ def test_in_short_names_who_will_very_likely_beat_last_year_and_who_will_not():
 def test_in_short_says_who_is_borrowed_and_who_is_left_out():
     one = found(left_out={"s2": "no trade"})
     one.borrowed[:] = ["", "the season", ""]
-    said = plain(forecast.five_lines(one, NAMES, "USD", outlooks.daily(one.history)))
+    said = plain(forecast.five_lines(one, NAMES, "USD", futures_made.daily(one.history)))
     assert "One shop is too young for a season of their own. Quayside." in said
     assert "1 shop without trade for 8 weeks left out. Mill Lane." in said
 
 
 def test_in_short_without_any_year_before_claims_nothing_of_it():
-    one = outlooks.made(outlooks.panel(3, 40), HORIZON)
-    said = plain(forecast.five_lines(one, NAMES, "USD", outlooks.daily(one.history)))
+    one = futures_made.made(futures_made.panel(3, 40), HORIZON)
+    said = plain(forecast.five_lines(one, NAMES, "USD", futures_made.daily(one.history)))
     assert "No shop can be held against last year." in said
     assert "beat" not in said
 
 
 def test_a_month_is_called_the_best_only_as_surely_as_the_draws_do():
-    one = outlooks.made(outlooks.panel(3, 130), 18)
+    one = futures_made.made(futures_made.panel(3, 130), 18)
     one.paths[:, 6:9] *= 3
-    said = plain(forecast.five_lines(one, NAMES, "USD", outlooks.daily(one.history)))
+    said = plain(forecast.five_lines(one, NAMES, "USD", futures_made.daily(one.history)))
     assert "August 2024 will almost certainly be the best month ahead (over 99%)." in said
-    same = outlooks.made(outlooks.panel(3, 130), 18)
+    same = futures_made.made(futures_made.panel(3, 130), 18)
     wild = np.exp(np.random.default_rng(1).normal(0, 1, (1, 1, same.paths.shape[2])))
     same.paths[:, :9] *= wild
-    said = plain(forecast.five_lines(same, NAMES, "USD", outlooks.daily(same.history)))
+    said = plain(forecast.five_lines(same, NAMES, "USD", futures_made.daily(same.history)))
     assert "almost certainly be the best" not in said
 
 
@@ -159,7 +159,7 @@ def test_a_young_shop_is_marked_as_learning():
 
 
 def test_over_forty_shops_the_largest_are_shown_and_the_rest_is_said():
-    one = outlooks.made(outlooks.panel(45, 120), HORIZON)
+    one = futures_made.made(futures_made.panel(45, 120), HORIZON)
     block = forecast.shop_table(one, {f"s{i}": f"Shop {i}" for i in range(45)}, "USD", NO_PAST)
     assert "The 40 largest of 45." in plain(block)
     assert str(block.html).count("<tr>") == 41
@@ -167,12 +167,12 @@ def test_over_forty_shops_the_largest_are_shown_and_the_rest_is_said():
 
 def test_the_fan_of_months_begins_after_the_last_whole_month():
     one = found()
-    figure = forecast.by_month(one, outlooks.daily(one.history), "USD")
+    figure = forecast.by_month(one, futures_made.daily(one.history), "USD")
     both = figure.numbers[figure.numbers["value"].notna() & figure.numbers["mid"].notna()]
     assert both.empty
     assert figure.numbers["period"].is_monotonic_increasing
     assert "will likely bring" in figure.title
-    own = forecast.by_month(one, outlooks.daily(one.history), "USD", "Old Dairy", "s0")
+    own = forecast.by_month(one, futures_made.daily(one.history), "USD", "Old Dairy", "s0")
     assert own.numbers["value"].max() < figure.numbers["value"].max()
 
 
@@ -181,7 +181,7 @@ def test_scripts_in_names_are_text(name):
     one = found(left_out={"s2": "no trade"})
     one.borrowed[:] = "the season"
     names = dict.fromkeys(NAMES, name)
-    daily = outlooks.daily(one.history)
+    daily = futures_made.daily(one.history)
     blocks = [
         forecast.opening(one, "USD", name),
         forecast.five_lines(one, names, "USD", daily),
@@ -228,9 +228,9 @@ def test_assumptions_are_printed_with_their_source_and_standing():
 
 
 def test_the_causes_add_up_on_the_page():
-    history = outlooks.panel(3, 130)
+    history = futures_made.panel(3, 130)
     history.revenue[2, -13:] = np.nan
-    one = outlooks.made(history.take(np.array([0, 1])), HORIZON)
+    one = futures_made.made(history.take(np.array([0, 1])), HORIZON)
     block = causes.driver_table(one.__class__(history, *list(vars(one).values())[1:]), "USD")
     assert row(block, "Shops that closed").startswith("Shops that closed −$")
     money = [row(block, name).split("$")[1].split(" ")[0] for name in ("Shops that closed", "Weeks shut")]
@@ -239,7 +239,7 @@ def test_the_causes_add_up_on_the_page():
 
 
 def test_causes_need_a_year_and_a_quarter():
-    box = causes.driver_table(outlooks.made(outlooks.panel(2, 60), HORIZON), "USD")
+    box = causes.driver_table(futures_made.made(futures_made.panel(2, 60), HORIZON), "USD")
     assert isinstance(box, NotAvailable)
     assert "65 weeks of history, there are 60" in plain(box)
 
@@ -290,17 +290,17 @@ def test_without_a_record_there_is_a_box():
 
 def test_published_forecasts_come_before_those_made_again():
     """Published 20 weeks ago: of moments since then nothing is made again, and of those before it is."""
-    panel = outlooks.panel(2, 110)
-    then = outlooks.made(panel.until(90, 1), HORIZON)
+    panel = futures_made.panel(2, 110)
+    then = futures_made.made(panel.until(90, 1), HORIZON)
     weeks, whole = (
         table.assign(run_id="r000001-revenue") for table in (forecast.weeks_table(then), forecast.totals_table(then))
     )
-    told = record.judged(outlooks.made(panel, HORIZON), outlooks.population(), weeks, whole)
+    told = record.judged(futures_made.made(panel, HORIZON), futures_made.population(), weeks, whole)
     assert told.made.tolist() == [scorecard.REMADE, scorecard.PUBLISHED]
     assert told.made.index[1] == pd.Timestamp(then.last_known)
     assert len(scorecard.totals(told)) == 2
     assert "1 forecast as published. 1 forecast made again" in plain(record.track_record(told, HORIZON, "USD"))
-    assert record.judged(TOO_YOUNG, outlooks.population(), weeks, whole).weeks.empty
+    assert record.judged(TOO_YOUNG, futures_made.population(), weeks, whole).weeks.empty
 
 
 def test_ranges_kept_counts_all_weeks():

@@ -11,14 +11,14 @@ import numpy as np
 import pandas as pd
 
 from barberlab.errors import NotAvailable
-from barberlab.models import naive, outlook, scores
+from barberlab.models import futures, naive, scores
 from barberlab.models.panel import WEEK, Panel
 from barberlab.models.population import Population
 
 PUBLISHED, REMADE = "published", "made again"
 THIRDS = ("first third", "second third", "last third")
 _INSIDE = ("80", "95")
-_ENDS = tuple(f"{side}{inside}" for inside in outlook.INSIDE for side in ("low", "high"))
+_ENDS = tuple(f"{side}{inside}" for inside in futures.INSIDE for side in ("low", "high"))
 _BOTH = ["made_on", "kind", "location_id", "mid", *_ENDS, "naive"]
 _CAME = ["actual", "shut", "naive_shut"]
 _NAIVE_DRAWS = 100  # they come with their negatives, so that few give the median
@@ -68,7 +68,7 @@ def remade(
     found = []
     for origin in origins:
         try:
-            then = outlook.outlook(panel.until(origin, horizon), horizon, population, draws, seed)
+            then = futures.foresee(panel.until(origin, horizon), horizon, population, draws, seed)
         except NotAvailable:
             continue
         made = {"made_on": pd.Timestamp(then.last_known), "kind": REMADE}
@@ -77,7 +77,7 @@ def remade(
 
 
 def published(weeks: pd.DataFrame, totals: pd.DataFrame, panel: Panel) -> Record:
-    """Forecasts as they were published: tables as `Outlook.by_week` and `totals` give them, with made_on and run_id.
+    """Forecasts as they were published: tables as `Futures.by_week` and `totals` give them, with made_on and run_id.
 
     Of several runs that knew the same weeks the first one counts. A forecast of a shop that the network's data no
     longer hold, or from before they begin, cannot be judged and is left out.
@@ -88,7 +88,7 @@ def published(weeks: pd.DataFrame, totals: pd.DataFrame, panel: Panel) -> Record
     found = []
     for made_on, run_id in first.items():
         own = Record(*(table[table["run_id"] == run_id].assign(kind=PUBLISHED) for table in (weeks, totals)))
-        known = set(own.weeks["location_id"]) - {outlook.NETWORK} <= set(panel.location)
+        known = set(own.weeks["location_id"]) - {futures.NETWORK} <= set(panel.location)
         if known and panel.weeks[0] < np.datetime64(made_on, "D") < panel.weeks[-1] + WEEK:
             found.append(_with_naive(own, panel))
     return joined(found)
@@ -105,9 +105,9 @@ def judged(record: Record, panel: Panel) -> Record:
     weeks = record.weeks[record.weeks["period"] <= pd.Timestamp(panel.weeks[-1])]
     taken = pd.DataFrame(panel.revenue, index=panel.location, columns=pd.DatetimeIndex(panel.weeks))
     taken = taken.rename_axis(index="location_id", columns="period").stack().rename("actual").reset_index()
-    shops = weeks[weeks["location_id"] != outlook.NETWORK].merge(taken, on=["location_id", "period"], how="left")
+    shops = weeks[weeks["location_id"] != futures.NETWORK].merge(taken, on=["location_id", "period"], how="left")
     together = shops.groupby(["made_on", "period"], as_index=False)["actual"].sum()
-    network = weeks[weeks["location_id"] == outlook.NETWORK].merge(together, on=["made_on", "period"])
+    network = weeks[weeks["location_id"] == futures.NETWORK].merge(together, on=["made_on", "period"])
     found = pd.concat([network, shops.dropna(subset=["actual"])], ignore_index=True)
     ahead = ((found["period"] - found["made_on"]).dt.days + 6) // 7
     found = found.assign(ahead=ahead).sort_values(["made_on", "location_id", "period"], ignore_index=True)
@@ -122,7 +122,7 @@ def _passed(record: Record, shops: pd.DataFrame, panel: Panel) -> pd.DataFrame:
     missing = own["actual"].isna()
     own = own.assign(shut=own["mid"].where(missing, 0.0), naive_shut=own["naive"].where(missing, 0.0))
     sums = own.groupby(["made_on", "location_id"], as_index=False)[_CAME].sum()
-    network = sums.groupby("made_on", as_index=False)[_CAME].sum().assign(location_id=outlook.NETWORK)
+    network = sums.groupby("made_on", as_index=False)[_CAME].sum().assign(location_id=futures.NETWORK)
     came = pd.concat([network, sums], ignore_index=True)
     found = record.totals[_BOTH].merge(came[came["actual"] > 0], on=["made_on", "location_id"])
     return found.sort_values(["made_on", "location_id"], ignore_index=True)
@@ -133,14 +133,14 @@ def by_third(record: Record, horizon: int) -> pd.DataFrame:
 
     error and naive_error are sums of absolute errors over what was taken (WAPE).
     """
-    shops = record.weeks[record.weeks["location_id"] != outlook.NETWORK]
+    shops = record.weeks[record.weeks["location_id"] != futures.NETWORK]
     third = np.minimum((shops["ahead"] - 1) * 3 // horizon, 2)
     return pd.DataFrame([{"third": THIRDS[int(which)]} | _fared(part) for which, part in shops.groupby(third)])
 
 
 def by_shop(record: Record) -> pd.DataFrame:
     """The same of all weeks ahead, one row per shop: location_id, n, error, naive_error, held80, held95."""
-    shops = record.weeks[record.weeks["location_id"] != outlook.NETWORK]
+    shops = record.weeks[record.weeks["location_id"] != futures.NETWORK]
     rows = [{"location_id": shop} | _fared(part) for shop, part in shops.groupby("location_id")]
     return pd.DataFrame(rows, columns=["location_id", "n", "error", "naive_error", "held80", "held95"])
 
@@ -150,7 +150,7 @@ def totals(record: Record) -> pd.DataFrame:
 
     error and naive_error are relative, held80 says whether what came lay in the 80 %.
     """
-    found = record.totals[record.totals["location_id"] == outlook.NETWORK].reset_index(drop=True)
+    found = record.totals[record.totals["location_id"] == futures.NETWORK].reset_index(drop=True)
     if found.empty:
         return found.assign(error=0.0, naive_error=0.0, held80=False)
     seen = found["actual"] + found["shut"]
@@ -175,7 +175,7 @@ def _with_naive(record: Record, panel: Panel) -> Record:
     then = without.until(int((weeks[0].astype("datetime64[D]") - panel.weeks[0]) // WEEK), len(weeks))
     [plain] = naive.forecast(then, len(weeks), 0, _NAIVE_DRAWS)
     paths = np.concatenate([plain.paths.sum(axis=0, keepdims=True), plain.paths])
-    names = [outlook.NETWORK, *plain.location]
+    names = [futures.NETWORK, *plain.location]
     at = pd.MultiIndex.from_product([names, pd.DatetimeIndex(weeks)], names=["location_id", "period"])
     each = pd.Series(np.median(paths, axis=-1).ravel(), at, name="naive").reset_index()
     whole = pd.DataFrame({"location_id": names, "naive": np.median(paths.sum(axis=1), axis=-1)})

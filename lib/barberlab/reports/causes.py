@@ -5,13 +5,13 @@ import pandas as pd
 
 from barberlab import errors
 from barberlab.models import drivers
+from barberlab.models.futures import Futures
 from barberlab.models.intervals import EIGHT_IN_TEN, tails
-from barberlab.models.outlook import Outlook
 from barberlab.reports import prose, tables
 from barberlab.reports.blocks import Block, NotAvailable, TableBlock
 
 
-def driver_table(found: Outlook | NotAvailable, currency: str) -> Block:
+def driver_table(found: Futures | NotAvailable, currency: str) -> Block:
     """The last quarter's change on the same weeks of last year, in parts that add up to it."""
     if isinstance(found, NotAvailable):
         return found

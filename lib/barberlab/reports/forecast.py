@@ -13,9 +13,9 @@ import xarray as xr
 
 from barberlab import errors
 from barberlab.data.calendar import weekly_holidays
-from barberlab.models import outlook
+from barberlab.models import futures
+from barberlab.models.futures import NETWORK, Futures
 from barberlab.models.intervals import EIGHT_IN_TEN, tails
-from barberlab.models.outlook import NETWORK, Outlook
 from barberlab.models.population import Population
 from barberlab.reports import fans, marks, prose, tables
 from barberlab.reports.blocks import Block, FiveLines, Headline, NotAvailable, Paragraph, TableBlock, slug
@@ -23,19 +23,19 @@ from barberlab.reports.blocks import Block, FiveLines, Headline, NotAvailable, P
 MONTHS_SHOWN = 24
 MOST_SHOPS = 40
 
-type Found = Outlook | NotAvailable
+type Found = Futures | NotAvailable
 
 
 def foresee(
     weekly: pd.DataFrame, facts: Mapping[str, Any], since: date, today: date, population: Population, horizon: int
 ) -> Found:
-    """The outlook of the network whose weekly revenue by shop `lab.metric` gave; else the box that says what it needs.
+    """The futures of the network whose weekly revenue by shop `lab.metric` gave; else the box that says what it needs.
 
     facts, since, today: of the lab. Public holidays of the network's country are taken as known.
     """
     try:
-        panel = outlook.panel_of(weekly, facts["network"], since, today, _holidays(facts), horizon)
-        return outlook.outlook(panel, horizon, population)
+        panel = futures.panel_of(weekly, facts["network"], since, today, _holidays(facts), horizon)
+        return futures.foresee(panel, horizon, population)
     except errors.NotAvailable as error:
         return NotAvailable.of(error)
 
@@ -46,14 +46,14 @@ def _holidays(facts: Mapping[str, Any]) -> Callable[[np.ndarray], np.ndarray] | 
 
 
 def weeks_table(found: Found) -> pd.DataFrame:
-    """What is kept of a forecast to judge it by later: `Outlook.by_week` with the day on which it was made."""
+    """What is kept of a forecast to judge it by later: `Futures.by_week` with the day on which it was made."""
     if isinstance(found, NotAvailable):
         return pd.DataFrame(columns=["location_id", "period", "mid", *fans.ENDS, "made_on"])
     return found.by_week().assign(made_on=pd.Timestamp(found.last_known))
 
 
 def totals_table(found: Found) -> pd.DataFrame:
-    """What is kept of each shop's total, and of all shops' as location_id "": see `Outlook.totals`."""
+    """What is kept of each shop's total, and of all shops' as location_id "": see `Futures.totals`."""
     if isinstance(found, NotAvailable):
         return pd.DataFrame(columns=["location_id", "mid", *fans.ENDS, "before", "p_more", "borrowed", "made_on"])
     return found.totals().assign(made_on=pd.Timestamp(found.last_known))
@@ -124,12 +124,12 @@ def five_lines(found: Found, shops: Mapping[str, str], currency: str, daily: pd.
         said = f"{_spelled(len(borrowed))} {'shop is' if one else 'shops are'} too young for a season of their own."
         lines.append((said, f"{_named(borrowed['location_id'], shops)} Theirs is the network's, with a wider range."))
     if found.left_out:
-        said = f"{prose.plural(len(found.left_out), 'shop')} without trade for {outlook.SHUT_WEEKS} weeks left out."
+        said = f"{prose.plural(len(found.left_out), 'shop')} without trade for {futures.SHUT_WEEKS} weeks left out."
         lines.append((said, _named(found.left_out, shops)))
     return FiveLines(tuple(line for line in lines if line))
 
 
-def _best_month(found: Outlook, daily: pd.DataFrame, currency: str) -> tuple[str, str] | None:
+def _best_month(found: Futures, daily: pd.DataFrame, currency: str) -> tuple[str, str] | None:
     """The month that takes most in most futures, and in how many of them; nothing where there are not two."""
     months, draws = found.monthly(daily)
     ahead = np.flatnonzero(months > pd.Timestamp(found.last_known))
@@ -211,7 +211,7 @@ def _whole_months(daily: pd.DataFrame) -> pd.DataFrame:
     return sums[(sums["period"] >= begun) & (sums["period"] + pd.offsets.MonthEnd(0) <= days["period"].max())]
 
 
-def _futures(found: Outlook) -> str:
+def _futures(found: Futures) -> str:
     return f"{prose.count(found.paths.shape[-1])} simulated futures"
 
 

@@ -5,8 +5,8 @@ from typing import Any
 import pandas as pd
 
 from barberlab.models import revenue, scorecard
+from barberlab.models.futures import Futures
 from barberlab.models.intervals import EIGHT_IN_TEN
-from barberlab.models.outlook import Outlook
 from barberlab.models.population import Population
 from barberlab.models.scorecard import Record
 from barberlab.reports import prose, tables
@@ -16,7 +16,7 @@ MOST_FORECASTS = 8  # rows; the run's own tables hold the rest
 KEPT_ACCURACY = 0.05  # "within 5 %" is said of totals only where every error was
 
 
-def judged(found: Outlook | NotAvailable, population: Population, weeks: pd.DataFrame, totals: pd.DataFrame) -> Record:
+def judged(found: Futures | NotAvailable, population: Population, weeks: pd.DataFrame, totals: pd.DataFrame) -> Record:
     """Published forecasts and, of moments before the first of them, up to three made again, with what came.
 
     weeks, totals: what earlier runs kept, `runs.earlier("forecast_weeks")` and `runs.earlier("forecast_totals")`.

@@ -7,15 +7,15 @@ import pandas as pd
 
 from barberlab.models import scenarios
 from barberlab.models.assumptions import ASSUMED, Assumption
+from barberlab.models.futures import Futures
 from barberlab.models.intervals import EIGHT_IN_TEN, tails
-from barberlab.models.outlook import Outlook
 from barberlab.reports import marks, prose, tables
 from barberlab.reports.blocks import Block, NotAvailable, TableBlock
 
 _SEED, _DRAWS = 0, 400
 
 
-def usual_levers(found: Outlook | NotAvailable) -> list[scenarios.Lever]:
+def usual_levers(found: Futures | NotAvailable) -> list[scenarios.Lever]:
     """What owners ask about first. Shares and closures are of all shops alike; a dashboard asks of one."""
     if isinstance(found, NotAvailable):
         return []
@@ -29,7 +29,7 @@ def usual_levers(found: Outlook | NotAvailable) -> list[scenarios.Lever]:
     ]
 
 
-def what_if(found: Outlook | NotAvailable, levers: Sequence[scenarios.Lever], currency: str, seed: int = 0) -> Block:
+def what_if(found: Futures | NotAvailable, levers: Sequence[scenarios.Lever], currency: str, seed: int = 0) -> Block:
     """The paired effect of each lever on the horizon's revenue of all shops, each played alone."""
     if isinstance(found, NotAvailable):
         return found

@@ -22,7 +22,7 @@ NETWORK = ""  # the location of rows that speak of all shops together
 
 
 @dataclass(frozen=True)
-class Outlook:
+class Futures:
     """Draws of one network: paths (L, H, S) of weekly revenue in the panel's money; `weeks` (H,) Mondays ahead.
 
     history: all its shops, also those that have closed; panel: the shops that are foreseen. borrowed (L,) says what
@@ -130,7 +130,7 @@ def panel_of(
     )
 
 
-def outlook(panel: Panel, horizon: int, population: Population, draws: int = 400, seed: int = 0) -> Outlook:
+def foresee(panel: Panel, horizon: int, population: Population, draws: int = 400, seed: int = 0) -> Futures:
     """The forecast of one network's shops that are open.
 
     Raises NotAvailable where none is, and where they traded in less than half a year of weeks.
@@ -146,7 +146,7 @@ def outlook(panel: Panel, horizon: int, population: Population, draws: int = 400
     [found] = revenue.forecast(open_, horizon, population=population, draws=draws, seed=seed)
     weeks = panel.weeks[-1] + WEEK * np.arange(1, horizon + 1)
     left_out = dict.fromkeys(panel.location[silent].tolist(), why)
-    return Outlook(panel, open_, weeks, found.paths, found.borrowed, left_out)
+    return Futures(panel, open_, weeks, found.paths, found.borrowed, left_out)
 
 
 def _described(draws: np.ndarray, location: np.ndarray, periods: pd.DatetimeIndex) -> pd.DataFrame:
