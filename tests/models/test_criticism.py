@@ -8,7 +8,7 @@ import pytest
 
 import futures_made
 from barberlab.models import criticism
-from barberlab.models.revenue import NetworkPaths
+from barberlab.models.paths import NetworkPaths
 
 
 @cache

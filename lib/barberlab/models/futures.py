@@ -146,7 +146,7 @@ def foresee(panel: Panel, horizon: int, population: Population, draws: int = 400
     [found] = revenue.forecast(open_, horizon, population=population, draws=draws, seed=seed)
     weeks = panel.weeks[-1] + WEEK * np.arange(1, horizon + 1)
     left_out = dict.fromkeys(panel.location[silent].tolist(), why)
-    return Futures(panel, open_, weeks, found.paths, found.borrowed, left_out)
+    return Futures(panel, open_, weeks, found.paths, revenue.borrowed(open_), left_out)
 
 
 def _described(draws: np.ndarray, location: np.ndarray, periods: pd.DatetimeIndex) -> pd.DataFrame:
