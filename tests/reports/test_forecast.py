@@ -1,6 +1,7 @@
 """The revenue report's words and tables: what is printed is what the draws hold, and no more is claimed."""
 
 import re
+from dataclasses import replace
 from html import unescape
 
 import numpy as np
@@ -71,7 +72,7 @@ def test_without_a_forecast_every_block_is_the_same_dashed_box():
         forecast.shop_table(TOO_YOUNG, NAMES, "USD", NO_PAST),
         forecast.unknowable(TOO_YOUNG),
         what_if.what_if(TOO_YOUNG, levers, "USD"),
-        causes.driver_table(TOO_YOUNG, "USD"),
+        causes.driver_table(TOO_YOUNG, futures_made.population(), "USD"),
     ]
     assert levers == []
     assert blocks == [TOO_YOUNG] * 6
@@ -231,15 +232,33 @@ def test_the_causes_add_up_on_the_page():
     history = futures_made.panel(3, 130)
     history.revenue[2, -13:] = np.nan
     one = futures_made.made(history.take(np.array([0, 1])), HORIZON)
-    block = causes.driver_table(one.__class__(history, *list(vars(one).values())[1:]), "USD")
+    block = causes.driver_table(replace(one, history=history), futures_made.population(), "USD")
     assert row(block, "Shops that closed").startswith("Shops that closed −$")
-    money = [row(block, name).split("$")[1].split(" ")[0] for name in ("Shops that closed", "Weeks shut")]
-    assert money[1] == "0"
+    assert row(block, "Weeks shut") == "Weeks shut, then and now $0 none"
+    names = ["Shops that closed", "Trend", "Holidays", "Season", "Single shops", "Altogether"]
+    closed, *parts, whole = [money(row(block, name)) for name in names]
+    assert closed + sum(parts) == pytest.approx(whole, abs=0.1 * abs(closed))
+    total = np.nansum(history.revenue[:, -13:]) - np.nansum(history.revenue[:, -65:-52])
+    assert whole == pytest.approx(total / 100, rel=0.01)
     assert "on the same 13 weeks of last year" in block.title
 
 
+def money(said: str) -> float:
+    """The first amount of a row: "Trend −$1,200 −$2,000 to $400" is -1200, and $31.2k is 31200."""
+    sign, amount, unit = re.search(r"(−?)\$([\d,.]+)([kM]?)", said).groups()
+    return (-1 if sign else 1) * float(amount.replace(",", "")) * {"": 1, "k": 1e3, "M": 1e6}[unit]
+
+
+def test_each_estimated_cause_has_its_range_and_its_bar():
+    block = causes.driver_table(found(), futures_made.population(), "USD")
+    for name in ("Trend", "Holidays", "Season", "Single shops"):
+        assert re.search(r"\$[\d,.]+ .*\$[\d,.]+ to −?\$[\d,.]+", row(block, name))
+    assert str(block.html).count('role="img"') == 4
+
+
 def test_causes_need_a_year_and_a_quarter():
-    box = causes.driver_table(futures_made.made(futures_made.panel(2, 60), HORIZON), "USD")
+    young = futures_made.made(futures_made.panel(2, 60), HORIZON)
+    box = causes.driver_table(young, futures_made.population(), "USD")
     assert isinstance(box, NotAvailable)
     assert "65 weeks of history, there are 60" in plain(box)
 
