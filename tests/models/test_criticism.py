@@ -63,7 +63,7 @@ def test_features_by_hand():
 def test_what_came_is_placed_among_the_draws():
     """Draws 1 to 100; 26 lies above a quarter of them, 0 below all, a closed week is nowhere."""
     draws = np.broadcast_to(np.arange(1.0, 101), (1, 3, 100))
-    told = NetworkPaths("n", np.array(["a"]), draws, np.array([""]))
+    told = NetworkPaths("n", np.array(["a"]), draws)
     found = criticism._held(told, np.full((1, 3, 2), 30.0), np.array([[26.0, 0.5, np.nan]]))
     assert found["u"].tolist() == [0.25, 0.0]
     assert found["ahead"].tolist() == [1, 2]
