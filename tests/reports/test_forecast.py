@@ -10,14 +10,20 @@ import pytest
 
 import futures_made
 from barberlab.errors import BadInput
-from barberlab.models import scenarios, scorecard
+from barberlab.models import assumptions, scenarios, scorecard
 from barberlab.models.scorecard import Record
-from barberlab.reports import causes, forecast, record, what_if
+from barberlab.params import Measured
+from barberlab.reports import causes, forecast, prose, record, what_if
 from barberlab.reports.blocks import NotAvailable
 
 HORIZON = 13
 NAMES = {"s0": "Old Dairy", "s1": "Quayside", "s2": "Mill Lane"}
 TOO_YOUNG = NotAvailable("Forecast", "26 weeks of trade, it has 9")
+# Minutes booked and worked in the last quarter: Quayside is the fullest, with two barbers.
+CHAIRS = pd.DataFrame(
+    [("s0", "a", 50, 100), ("s1", "b", 80, 100), ("s1", "c", 90, 100), ("s2", "d", 60, 100), ("s2", None, 0, 0)],
+    columns=["location_id", "staff_id", "numerator", "denominator"],
+)
 NO_PAST = pd.DataFrame(columns=["location_id", "error", "naive_error"])
 
 
@@ -65,17 +71,18 @@ def test_the_headline_holds_the_totals_range():
 def test_without_a_forecast_every_block_is_the_same_dashed_box():
     daily = futures_made.daily(futures_made.panel(2, 9))
     assert "needs 26 weeks of trade, it has 9" in plain(forecast.opening(TOO_YOUNG, "USD", "North"))
-    levers = what_if.usual_levers(TOO_YOUNG)
+    levers = what_if.usual_levers(TOO_YOUNG, CHAIRS)
     blocks = [
         forecast.five_lines(TOO_YOUNG, NAMES, "USD", daily),
         forecast.by_month(TOO_YOUNG, daily, "USD"),
         forecast.shop_table(TOO_YOUNG, NAMES, "USD", NO_PAST),
         forecast.unknowable(TOO_YOUNG),
-        what_if.what_if(TOO_YOUNG, levers, "USD"),
+        what_if.what_if(TOO_YOUNG, levers, NAMES, "USD"),
+        what_if.assumptions(TOO_YOUNG, levers),
         causes.driver_table(TOO_YOUNG, futures_made.population(), "USD"),
     ]
     assert levers == []
-    assert blocks == [TOO_YOUNG] * 6
+    assert blocks == [TOO_YOUNG] * 7
     assert forecast.monthly_draws(TOO_YOUNG, daily) is None
     assert forecast.weeks_table(TOO_YOUNG).empty
     assert forecast.totals_table(TOO_YOUNG).empty
@@ -201,28 +208,71 @@ def test_scripts_in_names_are_text(name):
 
 def test_each_lever_is_played_alone_and_rounded_like_its_range():
     one = found()
-    levers = what_if.usual_levers(one)
-    block = what_if.what_if(one, levers, "USD")
-    for lever in levers:
+    levers = what_if.usual_levers(one, CHAIRS)
+    block = what_if.what_if(one, levers, NAMES, "USD")
+    names = (
+        "Prices +5%",
+        "Opening hours +10%",
+        "1 more chair in Quayside",
+        "A campaign of 1 send-out",
+        "A barber",
+        "Closed",
+    )
+    for lever, name in zip(levers, names, strict=True):
         low, middle, high = scenarios.play(one.paths.astype(float), lever, 0).total(0.8)
-        said = row(block, lever.words.capitalize())
-        assert ("−" in said) == (low < 0)
-        assert middle * (1 if "$" in said else np.nan) == pytest.approx(middle)
-        assert low <= high
-    assert "Opening hours +10.0%" in plain(block)
+        said = prose.estimate(middle, low, high, prose.Money("USD")).value
+        assert row(block, name).split("$")[1].startswith(said.split("$")[1])
+        assert ("−" in row(block, name)) == (low < 0)
+    assert str(block.html).count('role="img"') == len(levers)
+
+
+def test_one_more_chair_is_the_fullest_shops_and_holds_no_more_than_its_capacity():
+    """Quayside sold 85 % of the hours of two barbers: with three it can take at most 3 / 2 / .85 of what it takes."""
+    one = found()
+    chair = what_if.one_more_chair(one, CHAIRS)
+    assert chair.shops.tolist() == [False, True, False]
+    taken = one.panel.revenue[1, -13:].mean()
+    assert (chair.chairs[1], chair.capacity[1]) == (2, pytest.approx(taken / 0.85))
+    sure = scenarios.with_measured(chair, "unmet demand", 0.99, 0.0, "a queue around the block")
+    played = scenarios.play(np.full((3, HORIZON, 4), taken), sure, 0)
+    assert played.paths[1].max() <= 1.5 * taken / 0.85 + 1
+    assert played.paths[1].max() > 1.5 * taken
+    assert (played.difference[[0, 2]] == 0).all()
+
+
+def test_without_shifts_the_chair_is_missing_and_said_to_be():
+    nothing = CHAIRS.head(0)
+    nothing.attrs["needs"] = "table 8, shifts"
+    one = found()
+    block = what_if.what_if(one, what_if.usual_levers(one, nothing), NAMES, "USD")
+    assert "One more chair: not available, needs table 8, shifts." in plain(block)
+    assert "1 more chair" not in plain(block)
+    assert "Unmet demand" not in plain(what_if.assumptions(one, what_if.usual_levers(one, nothing)))
 
 
 def test_what_brings_no_gain_is_not_said_to():
-    block = what_if.what_if(found(), [scenarios.Closure(1), scenarios.LostBarber(0.1)], "USD")
+    block = what_if.what_if(found(), [scenarios.Closure(1), scenarios.LostBarber(0.1)], NAMES, "USD")
     assert block.title == "None of these changes very likely brings more revenue"
 
 
 def test_assumptions_are_printed_with_their_source_and_standing():
-    measured = scenarios.with_measured(scenarios.Price(0.05), "price elasticity", -0.3, 0.1, "price test of May 2025")
-    block = what_if.assumptions([measured, scenarios.LostBarber(0.1)])
+    block = what_if.assumptions(found(), what_if.usual_levers(found(), CHAIRS))
+    assert "nothing of it was measured here" in block.title
+    for one in assumptions.ALL:
+        assert row(block, one.name.capitalize()).endswith(f"assumed {one.source}")
+
+
+def test_an_experiment_takes_the_place_of_the_assumption_on_the_page():
+    """Settings say what a price test found: the effect is that of the test, and the page names it."""
+    test = {"price elasticity": Measured(mean=-1.5, sd=0.1, source="price test of May 2025")}
+    one = found()
+    levers, usual = what_if.usual_levers(one, CHAIRS, test), what_if.usual_levers(one, CHAIRS)
+    block = what_if.assumptions(one, levers)
     assert row(block, "Price elasticity").endswith("measured price test of May 2025")
-    assert "−0.43 to −0.17" in row(block, "Price elasticity")
-    assert "assumed assumption of this workspace" in row(block, "Recapture")
+    assert "−1.63 to −1.37" in row(block, "Price elasticity")
+    assert "one of 8 was measured here" in block.title
+    assert row(what_if.what_if(one, levers, NAMES, "USD"), "Prices +5%").startswith("Prices +5% −$")
+    assert row(what_if.what_if(one, usual, NAMES, "USD"), "Prices +5%").startswith("Prices +5% $")
 
 
 # Why
