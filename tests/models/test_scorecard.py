@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import futures_made
-from barberlab.models import futures, scorecard
+from barberlab.models import futures, rates, scorecard
 from barberlab.models.scorecard import Record
 
 HORIZON = 6
@@ -39,13 +39,14 @@ def test_errors_by_hand():
     weeks["mid"] = weeks["location_id"].map({"": 200.0, "s0": 110.0, "s1": 100.0})
     totals["mid"] = totals["location_id"].map({"": 1260.0, "s0": 660.0, "s1": 600.0})
     found = judged(weeks, totals, panel)
-    thirds = scorecard.by_third(found, HORIZON)
-    assert thirds["third"].tolist() == ["first third", "second third", "last third"]
-    assert thirds["n"].tolist() == [4, 4, 4]
-    np.testing.assert_allclose(thirds["error"], 10 / 200)
-    np.testing.assert_allclose(thirds["naive_error"], 0, atol=1e-12)
+    bands = scorecard.by_horizon(found, HORIZON)
+    assert bands[["first", "last", "n"]].to_numpy().tolist() == [[1, 6, 12]]
+    np.testing.assert_allclose(bands["error"], 10 / 200)
+    np.testing.assert_allclose(bands["naive_error"], 0, atol=1e-12)
     shops = scorecard.by_shop(found).set_index("location_id")
     np.testing.assert_allclose(shops.loc[["s0", "s1"], "error"], [0.1, 0])
+    np.testing.assert_allclose(shops.loc[["s0", "s1"], "total_error"], [0.1, 0])
+    assert shops["totals"].tolist() == [1, 1]
     [total] = scorecard.totals(found).to_dict("records")
     assert (total["actual"], total["shut"], total["kind"]) == (1200, 0, "published")
     assert total["error"] == pytest.approx(0.05)
@@ -103,9 +104,43 @@ def test_ranges_hold_what_lies_in_them():
     weeks, totals = told(panel.until(70, 1))
     weeks = weeks.assign(low80=90.0, high80=110.0, low95=80.0, high95=120.0)
     weeks.loc[weeks["location_id"] == "s1", "high80"] = 99.9
-    thirds = scorecard.by_third(judged(weeks, totals, panel), HORIZON)
-    assert thirds["held80"].tolist() == [0.5] * 3
-    assert thirds["held95"].tolist() == [1.0] * 3
+    [band] = scorecard.by_horizon(judged(weeks, totals, panel), HORIZON).to_dict("records")
+    assert (band["held80"], band["held95"]) == (0.5, 1.0)
+
+
+def test_bands_of_the_horizon_hold_each_week_once():
+    weeks = pd.DataFrame({"ahead": np.arange(1, 27), "location_id": "s0", "made_on": pd.Timestamp("2024-01-07")})
+    weeks = weeks.assign(actual=1.0, mid=1.0, naive=1.0, low80=0.0, high80=2.0, low95=0.0, high95=2.0)
+    bands = scorecard.by_horizon(Record(weeks, weeks), 26)
+    assert bands["n"].tolist() == (bands["last"] - bands["first"] + 1).tolist() == [5, 5, 4, 4, 4, 4]
+    assert (bands["first"].min(), bands["last"].max()) == (1, 26)
+
+
+def share_of(held: np.ndarray) -> tuple[float, float, float]:
+    """held (forecasts, weeks) of one shop: the share, and the range that is told of it."""
+    made = pd.date_range("2022-01-02", periods=len(held), freq="91D")
+    weeks = pd.DataFrame({"made_on": np.repeat(made, held.shape[1]), "ahead": np.tile(np.arange(1, 4), len(held))})
+    weeks = weeks.assign(location_id="s0", actual=1.0, mid=1.0, naive=1.0, low95=0.0, high95=2.0, low80=0.0)
+    weeks["high80"] = np.where(held.ravel(), 2.0, 0.5)
+    [band] = scorecard.by_horizon(Record(weeks, weeks), 3).to_dict("records")
+    return band["held80"], band["held80_low"], band["held80_high"]
+
+
+def test_weeks_that_hold_or_miss_together_say_less():
+    """Twenty forecasts of three weeks: all alike within each say as much as twenty weeks, scattered ones as sixty."""
+    together = np.repeat(np.arange(20) < 16, 3).reshape(20, 3)
+    apart = np.tile([True, True, True, True, False], 12).reshape(20, 3)
+    share, low, high = share_of(together)
+    assert share == share_of(apart)[0] == 0.8
+    np.testing.assert_allclose((low, high), rates.interval(16, 20, 0.8))
+    np.testing.assert_allclose(share_of(apart)[1:], rates.interval(48, 60, 0.8))
+
+
+def test_a_range_of_coverage_holds_the_truth_as_often_as_it_says():
+    """Weeks of one forecast hold with a chance of their own, 80 % on average: 300 records of 24 forecasts."""
+    rng = np.random.default_rng(1)
+    ends = [share_of(rng.random((24, 3)) < rng.beta(1.6, 0.4, (24, 1)))[1:] for _ in range(300)]
+    assert 0.73 < np.mean([low <= 0.8 <= high for low, high in ends]) < 0.87
 
 
 def test_nothing_told_is_an_empty_record():
@@ -134,6 +169,7 @@ def test_origins_at_which_the_network_was_too_young_are_passed_over():
 
 
 def test_the_last_origins_have_a_whole_horizon_behind_them():
-    assert scorecard.last_origins(130, 26, 26) == [78, 91, 104]
+    assert scorecard.last_origins(130, 26, 26) == [26, 39, 52, 65, 78, 91, 104]
+    assert scorecard.last_origins(200, 26, 26, 3) == [148, 161, 174]
     assert scorecard.last_origins(60, 26, 26) == [34]
     assert scorecard.last_origins(51, 26, 26) == []

@@ -318,11 +318,13 @@ def test_causes_need_a_year_and_a_quarter():
 
 def test_within_five_per_cent_is_said_only_where_every_forecast_was():
     all_near = record.track_record(totals([0.04, -0.0499, 0.01]), HORIZON, "USD")
-    assert all_near.title == "All three forecasts of the total came within 5%; “as last year” was off by 20.0%"
+    assert all_near.title == "All three forecasts of the 13-week total came within 5%; “as last year” was off by 20.0%"
     one_far = record.track_record(totals([0.001, -0.0501, 0.001]), HORIZON, "USD")
     assert "within 5%" not in plain(one_far)
-    assert one_far.title == "3 forecasts of the total missed by 1.7% on average; “as last year” by 20.0%"
-    assert record.track_record(totals([0.04]), HORIZON, "USD").title.startswith("The one forecast of the total came")
+    assert one_far.title == "3 forecasts of the 13-week total missed by 1.7% on average; “as last year” by 20.0%"
+    assert record.track_record(totals([0.04]), HORIZON, "USD").title.startswith(
+        "The one forecast of the 13-week total came"
+    )
 
 
 def test_the_record_says_which_forecasts_were_published_and_which_made_again():
@@ -352,6 +354,7 @@ def test_without_a_record_there_is_a_box():
     for block in (
         record.track_record(scorecard.empty(), HORIZON, "USD"),
         record.ranges_kept(scorecard.empty(), HORIZON),
+        record.shops_record(scorecard.empty(), NAMES, HORIZON),
     ):
         assert isinstance(block, NotAvailable)
     assert record.past_errors(scorecard.empty()).empty
@@ -365,17 +368,43 @@ def test_published_forecasts_come_before_those_made_again():
         table.assign(run_id="r000001-revenue") for table in (forecast.weeks_table(then), forecast.totals_table(then))
     )
     told = record.judged(futures_made.made(panel, HORIZON), futures_made.population(), weeks, whole)
-    assert told.made.tolist() == [scorecard.REMADE, scorecard.PUBLISHED]
-    assert told.made.index[1] == pd.Timestamp(then.last_known)
-    assert len(scorecard.totals(told)) == 2
-    assert "1 forecast as published. 1 forecast made again" in plain(record.track_record(told, HORIZON, "USD"))
+    assert told.made.tolist() == [*[scorecard.REMADE] * 6, scorecard.PUBLISHED]
+    assert told.made.index[6] == pd.Timestamp(then.last_known)
+    assert len(scorecard.totals(told)) == 7
+    assert "1 forecast as published. 6 forecasts made again" in plain(record.track_record(told, HORIZON, "USD"))
     assert record.judged(TOO_YOUNG, futures_made.population(), weeks, whole).weeks.empty
 
 
-def test_ranges_kept_counts_all_weeks():
-    block = record.ranges_kept(totals([0.0, 0.01, 0.2]), HORIZON)
-    assert block.title == "67% of shops' weeks lay in ranges that promised 80%"
-    assert row(block, "First third").startswith("First third 3 67% 67%")
+def test_ranges_kept_counts_all_weeks_and_prints_them_by_horizon():
+    figure = record.ranges_kept(totals([0.0, 0.01, 0.2]), HORIZON)
+    assert figure.title == "67% of shops' weeks lay in ranges that promised 80%"
+    assert row(figure, "weeks 1–5").startswith("weeks 1–5 3 67% 67%")
+    for drawing in (figure.wide, figure.phone):
+        assert "19 in 20" in str(drawing)
+    assert "67% in their 8 in 10" in figure.alt
+
+
+def shops_totals(**errors) -> Record:
+    """Past totals and weeks of shops that missed by these errors, forecast by forecast."""
+    each = [totals(missed) for missed in errors.values()]
+    parts = [
+        (one.weeks.assign(location_id=shop), one.totals.assign(location_id=shop))
+        for shop, one in zip(errors, each, strict=True)
+    ]
+    return Record(*(pd.concat(tables, ignore_index=True) for tables in zip(*parts, strict=True)))
+
+
+def test_a_shop_is_within_five_per_cent_only_where_each_of_its_totals_was():
+    told = shops_totals(s0=[0.01, 0.04, -0.0499], s1=[0.01, 0.051, 0.0], s2=[0.2, 0.0, 0.0])
+    block = record.shops_record(told, NAMES, HORIZON)
+    assert block.title == (
+        "One of 3 shops came within 5% in each of its three forecasts; “as last year” was off by 20.0% there"
+    )
+    assert row(block, "Old Dairy").startswith("Old Dairy within 5% 3 3.3% 20.0%")
+    assert row(block, "Quayside").startswith("Quayside 3 2.0% 20.0%")
+    assert plain(block).count("within 5%") == 2
+    none = record.shops_record(shops_totals(s0=[0.06]), NAMES, HORIZON)
+    assert none.title == "No shop's total came within 5% every time"
 
 
 def test_a_lever_that_is_unknown_is_refused_by_name():

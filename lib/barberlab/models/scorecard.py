@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 
 from barberlab.errors import NotAvailable
-from barberlab.models import futures, naive, scores
+from barberlab.models import futures, naive, rates, scores
+from barberlab.models.intervals import EIGHT_IN_TEN
 from barberlab.models.panel import WEEK, Panel
 from barberlab.models.population import Population
 
 PUBLISHED, REMADE = "published", "made again"
-THIRDS = ("first third", "second third", "last third")
+BANDS = 6  # of the horizon, in which coverage is told apart
 _INSIDE = ("80", "95")
 _ENDS = tuple(f"{side}{inside}" for inside in futures.INSIDE for side in ("low", "high"))
 _BOTH = ["made_on", "kind", "location_id", "mid", *_ENDS, "naive"]
@@ -128,29 +129,50 @@ def _passed(record: Record, shops: pd.DataFrame, panel: Panel) -> pd.DataFrame:
     return found.sort_values(["made_on", "location_id"], ignore_index=True)
 
 
-def by_third(record: Record, horizon: int) -> pd.DataFrame:
-    """One row per third of the horizon: of shops' weeks n, error, naive_error, and how often each range held.
+def by_horizon(record: Record, horizon: int) -> pd.DataFrame:
+    """One row per band of weeks ahead, of shops' weeks: first, last (weeks ahead), n, error, naive_error, held80 ..
 
-    error and naive_error are sums of absolute errors over what was taken (WAPE).
+    error and naive_error are sums of absolute errors over what was taken (WAPE). held80 and held95 are how often each
+    range held, held80_low and held80_high the 80 % range of that share: see `_share`.
     """
     shops = record.weeks[record.weeks["location_id"] != futures.NETWORK]
-    third = np.minimum((shops["ahead"] - 1) * 3 // horizon, 2)
-    return pd.DataFrame([{"third": THIRDS[int(which)]} | _fared(part) for which, part in shops.groupby(third)])
+    bands = np.array_split(np.arange(1, horizon + 1), min(BANDS, max(horizon // 4, 1)))
+    parts = [(band, shops[shops["ahead"].between(band[0], band[-1])]) for band in bands]
+    return pd.DataFrame([{"first": band[0], "last": band[-1]} | _fared(part) for band, part in parts if len(part)])
 
 
 def by_shop(record: Record) -> pd.DataFrame:
-    """The same of all weeks ahead, one row per shop: location_id, n, error, naive_error, held80, held95."""
-    shops = record.weeks[record.weeks["location_id"] != futures.NETWORK]
-    rows = [{"location_id": shop} | _fared(part) for shop, part in shops.groupby("location_id")]
-    return pd.DataFrame(rows, columns=["location_id", "n", "error", "naive_error", "held80", "held95"])
+    """The same of all weeks ahead, one row per shop by location_id, and of its whole horizons that have passed.
 
-
-def totals(record: Record) -> pd.DataFrame:
-    """One row per forecast whose horizon has passed: all shops' total, what came, and in weeks of trade the errors.
-
-    error and naive_error are relative, held80 says whether what came lay in the 80 %.
+    totals (how many), total_error and total_naive_error (WAPE of totals, in weeks of trade), total_worst (largest
+    error of any one of them); NaN where none has passed.
     """
-    found = record.totals[record.totals["location_id"] == futures.NETWORK].reset_index(drop=True)
+    shops = record.weeks[record.weeks["location_id"] != futures.NETWORK]
+    sums = totals(record, each_shop=True).groupby("location_id")
+    rows = [
+        {"location_id": shop} | _fared(part) | _whole(sums.get_group(shop) if shop in sums.groups else None)
+        for shop, part in shops.groupby("location_id")
+    ]
+    columns = ["location_id", "n", "error", "naive_error", "held80", "held95", *_whole(None)]
+    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=columns)
+
+
+def _whole(own: pd.DataFrame | None) -> dict[str, float]:
+    if own is None:
+        return {"totals": 0, "total_error": np.nan, "total_naive_error": np.nan, "total_worst": np.nan}
+    money = own["actual"].to_numpy(float)
+    errors = {f"total_{name}": float(own[name].abs() @ money / money.sum()) for name in ("error", "naive_error")}
+    return {"totals": len(own), **errors, "total_worst": float(own["error"].abs().max())}
+
+
+def totals(record: Record, each_shop: bool = False) -> pd.DataFrame:
+    """One row per forecast whose horizon has passed: the total, what came, and in weeks of trade the errors.
+
+    Of all shops together, or of each shop. error and naive_error are relative, held80 says whether
+    what came lay in the 80 %.
+    """
+    together = record.totals["location_id"] == futures.NETWORK
+    found = record.totals[~together if each_shop else together].reset_index(drop=True)
     if found.empty:
         return found.assign(error=0.0, naive_error=0.0, held80=False)
     seen = found["actual"] + found["shut"]
@@ -161,7 +183,7 @@ def totals(record: Record) -> pd.DataFrame:
     )
 
 
-def last_origins(weeks: int, horizon: int, least: int, most: int = 3) -> list[int]:
+def last_origins(weeks: int, horizon: int, least: int, most: int = 8) -> list[int]:
     """Up to `most` numbers of weeks, half a horizon apart, each with a whole horizon behind it, none under `least`."""
     steps = (weeks - horizon - k * (horizon // 2) for k in range(most))
     return sorted(origin for origin in steps if origin >= least)
@@ -189,5 +211,21 @@ def _fared(part: pd.DataFrame) -> dict[str, float]:
     actual = part["actual"].to_numpy(float)
     told = {"error": "mid", "naive_error": "naive"}
     errors = {name: scores.wape(actual, part[column].to_numpy(float)) for name, column in told.items()}
-    held = {f"held{p}": float(part["actual"].between(part[f"low{p}"], part[f"high{p}"]).mean()) for p in _INSIDE}
-    return {"n": len(part)} | errors | held
+    held = {p: part["actual"].between(part[f"low{p}"], part[f"high{p}"]) for p in _INSIDE}
+    of = [part["made_on"], part["location_id"]]
+    shares = [dict(zip((f"held{p}", f"held{p}_low", f"held{p}_high"), _share(held[p], of), strict=True)) for p in held]
+    return {"n": len(part)} | errors | shares[0] | shares[1]
+
+
+def _share(held: pd.Series, of: list[pd.Series]) -> tuple[float, float, float]:
+    """The share that held, and its 80 % range. Weeks of one shop in one forecast, `of`, rise and fall together.
+
+    They count for as many as their shares' own scatter says (Kish 1965, Survey Sampling, section 8.2), and for no fewer
+    than there are shops' forecasts.
+    """
+    share, each = held.mean(), held.groupby(of).agg(["mean", "size"])
+    scatter = ((each["size"] * (each["mean"] - share)) ** 2).sum() / len(held) ** 2
+    worth = share * (1 - share) / scatter if scatter > 0 else 0.0
+    n = np.clip(worth, len(each), len(held))
+    low, high = rates.interval(share * n, n, EIGHT_IN_TEN)
+    return float(share), float(low), float(high)

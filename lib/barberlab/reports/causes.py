@@ -30,7 +30,7 @@ def driver_table(found: Futures | NotAvailable, population: Population, currency
     except errors.NotAvailable as error:
         return NotAvailable.of(error)
     form, total = prose.Money(currency), parts.now - parts.before
-    rows = [*_counted(parts, form), *_estimated(parts, form), ("Altogether", _signed(total, form), "counted", _EMPTY)]
+    rows = [*_counted(parts, form), *_estimated(parts, form), ("Altogether", form.table(total), "counted", _EMPTY)]
     columns = [
         tables.Column("part", "What changed"),
         tables.Column("change", "On last year", right=True),
