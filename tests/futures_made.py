@@ -34,7 +34,7 @@ def made(history: Panel, horizon: int = 13, draws: int = 60, seed: int = 2, **op
     level = np.nanmean(history.revenue[:, -13:], axis=1)[:, None, None]
     paths = level * np.exp(0.1 * rng.standard_normal((len(history.location), horizon, draws)))
     weeks = history.weeks[-1] + WEEK * np.arange(1, horizon + 1)
-    borrowed = np.array([""] * len(history.location))
+    borrowed = np.full(len(history.location), "", dtype="<U120")
     return Futures(history, history, weeks, paths.astype(np.float32), borrowed, **{"left_out": {}} | options)
 
 

@@ -18,6 +18,7 @@ from barberlab.models.paths import NetworkPaths
 from barberlab.models.population import Population
 
 LEAST_WEEKS = 26  # of a network's history: half a year
+NEW_WEEKS = paths.NEW_WEEKS  # a shop with fewer takes its level from its network
 POPULATION_DRAWS = 8
 _YEAR = 52
 

@@ -97,7 +97,8 @@ def _in_a_sentence(sums: pd.DataFrame, horizon: int) -> str:
         every = "The one forecast" if len(sums) == 1 else f"All {prose.spelled(len(sums))} forecasts"
         return f"{every} of the {horizon}-week total came within 5%; “as last year” was off by {plain}"
     often = prose.plural(len(sums), "forecast")
-    return f"{often} of the {horizon}-week total missed by {prose.Rate(1)(error.mean())} on average; “as last year” by {plain}"
+    missed = f"{often} of the {horizon}-week total missed by {prose.Rate(1)(error.mean())} on average"
+    return f"{missed}; “as last year” by {plain}"
 
 
 def _how(record: Record) -> str:
