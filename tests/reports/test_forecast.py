@@ -247,6 +247,18 @@ def test_scripts_in_names_are_text(name):
         assert "alert(1)" in html
 
 
+def test_the_page_says_where_its_hyperparameters_come_from_and_how_they_passed():
+    common = replace(futures_made.population(), gates=("location: laplace, scales within 1.4 sd of their priors",))
+    said = plain(forecast.how_made(found(), common))
+    assert f"from {common.networks} simulated networks with data to " in said
+    assert f"(version {common.version})" in said
+    assert "passed every gate that its method has (R-hat under 1.01, ESS over 400, no divergence" in said
+    assert "location: laplace, scales within 1.4 sd of their priors." in said
+    silent = plain(forecast.how_made(found(), replace(common, gates=())))
+    assert "does not say how its sampler passed" in silent
+    assert forecast.how_made(TOO_YOUNG, common) is TOO_YOUNG
+
+
 # What if
 
 

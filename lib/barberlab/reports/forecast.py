@@ -17,6 +17,7 @@ from barberlab.models import futures
 from barberlab.models.futures import NETWORK, Futures
 from barberlab.models.intervals import EIGHT_IN_TEN, tails
 from barberlab.models.population import Population
+from barberlab.models.posterior import LARGEST_R_HAT, LEAST_ESS, RUNAWAY_SD
 from barberlab.models.revenue import NEW_WEEKS
 from barberlab.reports import fans, marks, prose, tables
 from barberlab.reports.blocks import Block, FiveLines, Headline, NotAvailable, Paragraph, TableBlock, slug
@@ -325,3 +326,25 @@ def unknowable(found: Found) -> Block:
         "a price change, a barber's notice, a refurbishment, a competitor's opening or a recession that has not begun. "
         "Weeks in which a shop will be shut are not foreseen; a planned closure is a scenario."
     )
+
+
+def how_made(found: Found, population: Population) -> Block:
+    """What the model is, and where the hyperparameters come from that it starts with."""
+    if isinstance(found, NotAvailable):
+        return found
+    return Paragraph(
+        "Each shop's weekly revenue is, in its logarithm, a level, what its network's shops share and what is its own: "
+        "trend, season, week of the year, holidays, pay-days, drift and passing weeks, each a Gaussian process. "
+        f"What is usual for such processes comes from {population.networks} {population.source} networks with data to "
+        f"{_day(date.fromisoformat(population.as_of))} (version {population.version}), of which no row is here. "
+        f"{_gates(population)} {_futures(found).capitalize()} are drawn jointly for all shops; every total is a sum of "
+        "the same draws."
+    )
+
+
+def _gates(population: Population) -> str:
+    """How the sampler of those hyperparameters passed its gates, in a sentence."""
+    if not population.gates:
+        return "The file does not say how its sampler passed its gates."
+    gates = f"R-hat under {LARGEST_R_HAT}, ESS over {LEAST_ESS}, no divergence, no scale beyond {RUNAWAY_SD:g} sd"
+    return f"Its sampler passed every gate that its method has ({gates}): {'; '.join(population.gates)}."
