@@ -282,8 +282,8 @@ BAD_FILES = {
     "2 locations are without any revenue (b, d)": lambda t: t.assign(
         revenue=t["revenue"].where(~t["location_id"].isin(["b", "d"]))
     ),
-    "x_offer: 2 rows (first: row 319) are missing or infinite (d); it must be known for the horizon's": lambda t: (
-        _where(t.assign(x_offer=0.0), "d", "x_offer", np.nan)
+    "x_offer: 2 rows (first: row 319) are missing or infinite (d); it must be known for the": lambda t: _where(
+        t.assign(x_offer=0.0), "d", "x_offer", np.nan
     ),
 }
 
