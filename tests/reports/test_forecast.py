@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from datetime import date
 from html import unescape
 
 import numpy as np
@@ -70,7 +71,7 @@ def test_the_headline_holds_the_totals_range():
 
 def test_without_a_forecast_every_block_is_the_same_dashed_box():
     daily = futures_made.daily(futures_made.panel(2, 9))
-    assert "needs 26 weeks of trade, it has 9" in plain(forecast.opening(TOO_YOUNG, "USD", "North"))
+    assert "It needs 26 weeks of trade, it has 9. This page fills" in plain(forecast.opening(TOO_YOUNG, "USD", "North"))
     levers = what_if.usual_levers(TOO_YOUNG, CHAIRS)
     blocks = [
         forecast.five_lines(TOO_YOUNG, NAMES, "USD", daily),
@@ -164,6 +165,23 @@ def test_a_shop_that_opened_this_week_is_foreseen_and_the_page_says_what_is_borr
     block = forecast.shop_table(one, NAMES, "USD", NO_PAST)
     assert "Mill Lane: 0 weeks of trade: level and trend are the network's" in plain(block)
     assert row(block, "Mill Lane").startswith("Mill Lane learning")
+
+
+def test_a_network_without_money_is_told_which_table_brings_it():
+    nothing = pd.DataFrame(columns=["location_id", "period", "value"])
+    nothing.attrs["needs"] = "table 7, payments"
+    day = date(2025, 6, 30)
+    box = forecast.foresee(nothing, {"network": "n"}, day, day, futures_made.population(), HORIZON)
+    assert plain(box) == "Revenue forecast Not available: needs table 7, payments"
+
+
+def test_a_network_of_five_months_is_told_what_a_forecast_needs():
+    panel = futures_made.panel(3, 22)
+    first, today = panel.weeks[0].astype(object), (panel.weeks[-1] + np.timedelta64(6, "D")).astype(object)
+    box = forecast.foresee(
+        weekly(panel), {"network": "n", "country": "US"}, first, today, futures_made.population(), HORIZON
+    )
+    assert plain(box) == "Revenue forecast Not available: needs 26 weeks of trade, there are 22"
 
 
 def test_a_shop_is_just_opened_for_eight_weeks_unless_it_closed():

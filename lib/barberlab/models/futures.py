@@ -18,6 +18,7 @@ from barberlab.models.population import Population
 
 SHUT_WEEKS = 8  # without trade for so long, a shop is taken for closed until it trades again
 INSIDE = {"50": 0.50, "80": 0.80, "95": 0.95}
+FORECAST = "Revenue forecast"
 NETWORK = ""  # the location of rows that speak of all shops together
 
 
@@ -114,7 +115,7 @@ def panel_of(
     last = table["period"] + pd.Timedelta(days=6) <= pd.Timestamp(today)
     table = table[(table["value"] > 0) & last & (table["period"] >= pd.Timestamp(since))]
     if table.empty:
-        raise NotAvailable("forecast of revenue", "whole weeks with revenue")
+        raise NotAvailable(FORECAST, "whole weeks with revenue")
     grid = table.pivot(index="location_id", columns="period", values="value").sort_index()
     weeks = pd.date_range(grid.columns.min(), pd.Timestamp(today) - pd.Timedelta(days=6), freq="7D")
     grid = grid.reindex(index=sorted({*grid.index, *opening}), columns=weeks)
@@ -147,11 +148,11 @@ def foresee(
     silent = ~panel.observed[:, -SHUT_WEEKS:].any(axis=1) & ~np.isin(panel.location, list(opening))
     why = f"no trade in the last {SHUT_WEEKS} weeks"
     if silent.all():
-        raise NotAvailable("forecast of revenue", f"a shop with trade in the last {SHUT_WEEKS} weeks")
+        raise NotAvailable(FORECAST, f"a shop with trade in the last {SHUT_WEEKS} weeks")
     open_ = panel.take(np.flatnonzero(~silent))
     traded = int(open_.observed.any(axis=0).sum())
     if traded < revenue.LEAST_WEEKS:
-        raise NotAvailable("forecast of revenue", f"{revenue.LEAST_WEEKS} weeks of trade, there are {traded}")
+        raise NotAvailable(FORECAST, f"{revenue.LEAST_WEEKS} weeks of trade, there are {traded}")
     [found] = revenue.forecast(open_, horizon, population=population, draws=draws, seed=seed)
     weeks = panel.weeks[-1] + WEEK * np.arange(1, horizon + 1)
     left_out = dict.fromkeys(panel.location[silent].tolist(), why)

@@ -43,6 +43,8 @@ def foresee(
     facts, since, today: of the lab. Public holidays of the network's country are taken as known. opening: shops that
     may still be without a whole week of trade, as `just_opened` gives them.
     """
+    if weekly.attrs.get("needs"):
+        return NotAvailable(futures.FORECAST, weekly.attrs["needs"])
     try:
         panel = futures.panel_of(weekly, facts["network"], since, today, _holidays(facts), horizon, opening)
         return futures.foresee(panel, horizon, population, opening=opening)
@@ -101,7 +103,8 @@ def opening(found: Found, currency: str, name: str) -> Headline:
     """The page's answer: the half year's total with its 8 in 10, and whether it beats the year before."""
     eyebrow = f"Revenue forecast · {name}"
     if isinstance(found, NotAvailable):
-        return Headline("There is no forecast yet", f"{found.name}: needs {found.needs}.", eyebrow=eyebrow)
+        lede = f"It needs {found.needs}. This page fills by itself when the data hold that."
+        return Headline("There is no forecast yet", lede, eyebrow=eyebrow)
     line = found.totals().iloc[0]
     months, weeks = _months(len(found.weeks)), len(found.weeks)
     said = prose.span(line["low80"], line["high80"], prose.Money(currency), "prose")
