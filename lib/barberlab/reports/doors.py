@@ -85,7 +85,15 @@ def nothing_yet(what: str, needs: str, network: str, home: tuple[str, str]) -> s
 
 def behind(page: str, reason: str, data_to: str) -> str:
     """A published page with a line on top: it stands because what came after it failed."""
-    notice = blocks.Notice(f"Showing data to {data_to}; the newest run failed:", reason)
+    return _under(page, blocks.Notice(f"Showing data to {data_to}; the newest run failed:", reason))
+
+
+def aged(page: str, days: int) -> str:
+    """A published page with a line on top: nothing newer has come for so many days."""
+    return _under(page, blocks.Notice(f"The data are {days:,} days old.", "Nothing newer was published since."))
+
+
+def _under(page: str, notice: blocks.Notice) -> str:
     opening = '<main id="main" tabindex="-1">'
     return page.replace(opening, f"{opening}\n{notice.html}", 1)
 

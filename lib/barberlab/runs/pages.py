@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from barberlab.data.moments import last_day
 from barberlab.runs import drawings, pdf
+from barberlab.runs.jobs import BOARDS
 from barberlab.runs.parameters import OWN
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ MAKERS: dict[str, Maker] = {"shop": _shops}
 def _page(notebook: nbformat.NotebookNode, context: Context) -> str:
     from barberlab.reports import blocks, pages  # noqa: PLC0415
 
+    is_board = context.report in BOARDS
     given = [f"{name} {value}" for name, value in context.parameters.items() if value and name not in OWN]
     facts = [f"Data to {_day(context.as_of, context.facts['timezone'])}", f"Data version {context.version}", *given]
     foot = blocks.Foot((f"Run {context.run_id}", *facts))
@@ -110,6 +112,7 @@ def _page(notebook: nbformat.NotebookNode, context: Context) -> str:
         facts=facts,
         foot=foot,
         home=(f"{'../' * (2 if context.aside else 1)}index.html", "All reports"),
+        kind="board" if is_board else "",
     )
 
 

@@ -11,6 +11,7 @@ from barberlab import files
 from barberlab.errors import BarberlabError, NotAvailable
 from barberlab.reports import doors
 from barberlab.runs import outputs
+from barberlab.runs.jobs import BOARDS
 from barberlab.runs.outputs import PAGE
 from barberlab.runs.pages import STALE_DAYS, Standing
 from barberlab.scope import Scope
@@ -68,8 +69,13 @@ class Network(Own):
     """What is published in one network, as its visitor may see it."""
 
     def get(self, network: str) -> None:
-        """Doors to reports, shops and live pages."""
+        """The board for those who may see the whole network; else doors to reports, shops and live pages."""
         person, scope, name = self.person, self.person.scope(network), self.shelf.name(network)
+        first = next((one for one in _boards(person, scope, self.shelf) if one.page), None)
+        if first and self.request.path.endswith("/"):
+            # The board is the first screen; it leads on to the list, which has an address of its own.
+            self.redirect(f"/n/{network}/{first.report}/{PAGE}", status=303)
+            return
 
         def made() -> str:
             return doors.house(name, "", list(_groups(person, scope, self.shelf)), _TOKEN, network=name)
@@ -82,7 +88,14 @@ class Published(Own):
     """A page that a run has published, at once and as it was published."""
 
     def get(self, network: str, report: str, page: str) -> None:
-        """The page; whoever may only see pages below the report's own is shown the way to them."""
+        """The page; whoever may only see pages below the report's own is shown the way to them.
+
+        Boards name the runs that they were made of; what is shown is what stands now.
+        """
+        run = outputs.RUN_ID.fullmatch(report)
+        if run:
+            self.redirect(f"/n/{network}/{run[2]}/{page}", status=303)
+            return
         kind, whose = gate.kind_of(page)
         if not gate.may(self.person, gate.Page(kind, network, whose)):
             self.redirect(f"/n/{network}/", status=303)
@@ -165,13 +178,24 @@ def _groups(person: Person, scope: Scope, shelf: Shelf) -> Sequence[doors.Group]
     standings = shelf.standings(scope.network)
     run = f"a run: barberlab run {scope.network}"
     if gate.may(person, gate.Page("network", scope.network)):
-        yield doors.Group("Reports", [_report(one, shelf.now()) for one in standings], run)
+        boards = _boards(person, scope, shelf)
+        if boards:
+            yield doors.Group("Overview", [_report(one, shelf.now()) for one in boards])
+        rest = [one for one in standings if one not in boards]
+        yield doors.Group("Reports", [_report(one, shelf.now()) for one in rest], run)
     if "shop" in gate.ACCESS[person.role]:
         yield doors.Group("Shops", _shops(person, scope, shelf, standings), run)
     if BARBER in gate.ACCESS[person.role]:
         yield doors.Group("Your figures", _figures(person, scope, shelf, standings), "a run that makes barbers' pages")
     if gate.may(person, gate.Page("whatif", scope.network)):
         yield doors.Group("Live", [doors.Door("What if", f"/n/{scope.network}/what-if")])
+
+
+def _boards(person: Person, scope: Scope, shelf: Shelf) -> list[Standing]:
+    """The boards of the network that were run, for those who may see all of it."""
+    if not gate.may(person, gate.Page("network", scope.network)):
+        return []
+    return [one for one in shelf.standings(scope.network) if one.report in BOARDS]
 
 
 def _report(one: Standing, now: datetime) -> doors.Door:
@@ -204,4 +228,5 @@ def _title(report: str) -> str:
 
 
 def _is_known(workspace, report: str) -> bool:
-    return (workspace.notebooks / "reports" / f"{outputs.report_name(report)}.ipynb").is_file()
+    name = outputs.report_name(report)
+    return name in BOARDS or (workspace.notebooks / "reports" / f"{name}.ipynb").is_file()

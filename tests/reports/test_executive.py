@@ -1,0 +1,372 @@
+"""The executive page says what the published tables say, to the cent, claims no more, and names what is missing."""
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from barberlab import errors
+from barberlab.data.metrics import METRICS
+from barberlab.models.benchmark_ranks import SEGMENTS, UNCERTAIN
+from barberlab.reports import executive, executive_cards, executive_shops, prose
+from barberlab.reports.left import Everything, Left
+from barberlab.reports.performance import METRICS as COMPARED
+
+AS_OF = datetime(2025, 7, 1, 4, tzinfo=UTC)
+FACTS = {"name": "Corner Barbers", "currency": "USD", "timezone": "America/New_York", "country": "US", "level": "visit"}
+SHOPS = {"s1": "Alder", "s2": "Birch", "s3": "Cedar"}
+REVENUE = {"s1": 1_234_567, "s2": 987_654, "s3": 1_111_111}
+USD = prose.Money("USD")
+
+
+def compared(values: dict[str, float], keys: dict[str, str] | None = None) -> list[dict]:
+    """Lines of a comparison: every metric, those not in `values` a tenth of its thousand."""
+    lines = []
+    for metric in COMPARED:
+        value = values.get(metric, 0.1)
+        line = (keys or {}) | {"metric": metric, "value": value, "numerator": 1000 * value, "denominator": 1000.0}
+        lines.append(line | {f"year_{name}": line[name] for name in ("value", "numerator", "denominator")})
+    return lines
+
+
+def with_attrs(rows, **attrs) -> pd.DataFrame:
+    """A frame as the reports keep it."""
+    frame = pd.DataFrame(rows)
+    frame.attrs = attrs
+    return frame
+
+
+def performance(**changed) -> Left:
+    """What a performance report leaves."""
+    needs = dict.fromkeys(COMPARED)
+    about = {"currency": "USD", "needs": needs, "history_start": "2024-01-01"}
+    months = [
+        (shop, month, revenue + k)
+        for shop, revenue in REVENUE.items()
+        for k, month in enumerate(pd.date_range("2024-01-01", "2025-06-01", freq="MS"))
+    ]
+    by_shop = [
+        line
+        for shop, value in REVENUE.items()
+        for line in compared({"net_service_revenue": value}, {"location_id": shop})
+    ]
+    growth = {"metric": "net_service_revenue", "needs": "", "change": 0.051, "p_rise": 0.99}
+    growth |= {"low80": 0.041, "high80": 0.06, "low95": 0.03, "high95": 0.07}
+    span = {"name": "June 2025", "start": "2025-06-01", "last": "2025-06-30", "partial": False}
+    moved = [("s1", 0.12, 0.08, 0.16, 0.99), ("s2", -0.14, -0.2, -0.09, 0.02), ("s3", 0.02, -0.05, 0.09, 0.6)]
+    tables = {
+        "network": with_attrs(compared({"net_service_revenue": float(sum(REVENUE.values()))}), **about),
+        "like": with_attrs(compared({"net_service_revenue": float(sum(REVENUE.values()))}), **about),
+        "shops": with_attrs(by_shop, **about),
+        "growth": with_attrs([growth], **span),
+        "movers": with_attrs(
+            [
+                {"location_id": s, "change": c, "low80": a, "high80": b, "low95": a, "high95": b, "p_rise": p}
+                for s, c, a, b, p in moved
+            ],
+            needs=None,
+        ),
+        "months": with_attrs(
+            [{"location_id": s, "period": m, "value": v} for s, m, v in months], metric="net_service_revenue", **about
+        ),
+        "returning": with_attrs(
+            [
+                {"period": pd.Timestamp(month), "value": hits / 4000, "numerator": hits, "denominator": 4000}
+                for month, hits in (("2024-04-01", 2500), ("2025-04-01", 2600))
+            ],
+            **about,
+        ),
+        "targets": pd.DataFrame({"metric": ["utilisation", "no_show_rate"], "target": [0.85, 0.05]}),
+        "locations": pd.DataFrame({"location_id": list(SHOPS), "name": list(SHOPS.values())}),
+        "quality": pd.DataFrame({"passed": pd.array([True, True, None], "boolean"), "words": ["a", "b", "c"]}),
+    }
+    return Left("performance", "r000001-performance", AS_OF, FACTS, tables | changed)
+
+
+def past(mid: float, naive: float) -> dict:
+    """An earlier forecast of all shops' total, of which 100 came."""
+    foreseen = {"location_id": "", "mid": mid, "naive": naive, "low80": 95.0, "high80": 105.0}
+    return foreseen | {"actual": 100.0, "shut": 0.0, "naive_shut": 0.0}
+
+
+def revenue(**changed) -> Left:
+    """What a revenue report leaves: two futures of three shops over four months."""
+    months = pd.date_range("2025-06-01", periods=4, freq="MS").strftime("%Y-%m-%d").to_numpy(object)
+    values = np.arange(400 * 3 * 4, dtype=np.float32).reshape(1, 400, 3, 4) + 1_000_000
+    coordinates = {"location": np.array(list(SHOPS), object), "month": months}
+    draws = xr.Dataset({"revenue": (("chain", "draw", "location", "month"), values)}, coordinates)
+    total = {"location_id": "", "mid": 2.0e7, "low80": 1.91e7, "high80": 2.11e7, "before": 1.8e7, "p_more": 0.97}
+    tables = {
+        "forecast_totals": pd.DataFrame([total]),
+        "forecast_weeks": pd.DataFrame({"period": pd.date_range("2025-06-30", periods=26, freq="W-MON")}),
+        "past_weeks": pd.DataFrame(columns=["made_on", "kind", "location_id", "period"]),
+        "past_totals": pd.DataFrame([past(mid=102.0, naive=110.0), past(mid=92.0, naive=88.0)]),
+    }
+    return Left("revenue", "r000002-revenue", AS_OF, FACTS, tables | changed, {"revenue_monthly": draws})
+
+
+def benchmark(**changed) -> Left:
+    """What a benchmark report leaves: s1 really above, s2 really below, s3 neither."""
+    gaps = [("s1", 0.15, True, 0.99, 0.0), ("s2", -0.12, True, 0.0, 0.98), ("s3", -0.02, False, 0.1, 0.4)]
+    worth = [
+        ("s2", "revenue_per_available_hour", -4_000_000, 0.98),
+        ("s2", "average_ticket", -1_000_000, 0.95),
+        ("s3", "average_ticket", -5_000_000, 0.5),
+        ("s1", "average_ticket", 3_000_000, 0.99),
+    ]
+    chances = {"s1": [0.9, 0.1, 0, 0, 0], "s2": [0, 0, 0.1, 0.7, 0.2], "s3": [0, 0.4, 0.45, 0.15, 0]}
+    given = {"s1": ("Elite", "Elite", 0.9), "s2": ("Developing", "Developing", 0.7), "s3": (UNCERTAIN, "Average", 0.45)}
+    placed = [
+        dict(zip(("unit", *SEGMENTS, "segment", "leaning", "chance"), (unit, *p, *given[unit]), strict=True))
+        for unit, p in chances.items()
+    ]
+    past = [
+        {"unit": u, "segment": g[0], "chance": g[2], "period": pd.Timestamp("2025-06-01")} for u, g in given.items()
+    ]
+    past += [{"unit": "s1", "segment": "Average", "chance": 0.6, "period": pd.Timestamp("2025-05-01")}]
+    line = {"metric": "utilisation", "label": "Chair time used", "own": 0.7, "needs": ""}
+    line |= {"better": 62.0, "low80": 54.0, "high80": 70.0, "least": 25.0, "most": 75.0}
+    pool = {"needs": "", "dark": ["Networks under 5 shops"], "where": "All networks, 50 networks"}
+    tables = {
+        "gaps": pd.DataFrame(
+            [
+                {"unit": u, "metric": executive.GAP, "mid": m, "low80": m - 0.03, "high80": m + 0.03, "low95": m - 0.05,
+                 "high95": m + 0.05, "real": real, "p_above": up, "p_below": down, "value": 4000.0}
+                for u, m, real, up, down in gaps
+            ]
+            + [{"unit": u, "metric": "average_ticket", "mid": -0.1, "real": True, "value": 3500.0} for u in given]
+        ),
+        "worth": pd.DataFrame(
+            [
+                {"unit": u, "metric": m, "mid": mid, "low80": mid - 500_000, "high80": mid + 500_000,
+                 "p_above": p if mid > 0 else 0.0, "p_below": p if mid < 0 else 0.0}
+                for u, m, mid, p in worth
+            ]
+        ),
+        "placed": with_attrs(placed, by="cut-offs of the score", needs=""),
+        "segments": pd.DataFrame(past),
+        "position": with_attrs([line], month="2025-05", simulated=False, **pool),
+    }  # fmt: skip
+    return Left("benchmark", "r000003-benchmark", AS_OF, FACTS, tables | changed)
+
+
+def shop_report() -> Left:
+    """What a shop report leaves, as far as it is needed here."""
+    return Left("shop", "r000004-shop", AS_OF, FACTS, {"locations": pd.DataFrame({"location_id": list(SHOPS)})})
+
+
+def everything(*runs: Left) -> Everything:
+    """A network with these runs, by default all of them."""
+    found = runs or (performance(), revenue(), benchmark(), shop_report())
+    return Everything("corner", {run.report: run for run in found})
+
+
+CARDS = (
+    executive_cards.fan,
+    executive_cards.decisions,
+    executive_shops.segment_bar,
+    executive_shops.movers,
+    executive_shops.strong,
+    executive_shops.attention,
+    executive_cards.position,
+    executive_cards.sources,
+    executive_cards.unknown,
+)
+
+
+def boxes(html: str) -> dict[str, str]:
+    """Dashed boxes: name -> what it needs."""
+    return dict(re.findall(r'<div class="empty"><b>([^<]+)</b>Not available: needs ([^<]+)</div>', str(html)))
+
+
+def text(html) -> str:
+    """What is read."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", str(html)))
+
+
+# Numbers
+
+
+def test_each_month_of_the_fan_is_the_sum_of_the_shops_to_the_cent():
+    found = everything()
+    known = executive_cards.known_months(found)
+    months = found.table("performance", "months")
+    assert known["value"].tolist() == months.groupby("period")["value"].sum().astype(float).tolist()
+
+
+def test_the_fans_bands_are_of_the_joint_draws_and_not_of_shops_added_up():
+    drawn = everything().drawn("revenue", "revenue_monthly")["revenue"].to_numpy()[0].astype(float)
+    ahead = executive_cards.months_ahead(everything())
+    sums = drawn.sum(axis=1)
+    assert ahead["mid"].to_numpy() == pytest.approx(np.median(sums, axis=0), abs=0.01)
+    assert ahead["low80"].to_numpy() == pytest.approx(np.quantile(sums, 0.1, axis=0), abs=0.01)
+
+
+def test_the_fan_begins_after_the_last_counted_month():
+    [figure] = executive_cards.fan(everything()).content
+    numbers = figure.numbers
+    assert numbers["period"].is_unique
+    assert numbers.loc[numbers["mid"].notna(), "period"].min() == pd.Timestamp("2025-07-01")
+
+
+def test_key_figures_are_the_published_tables_own():
+    revenue_, ahead, chairs, back, missed = executive.key_figures(everything()).figures
+    assert revenue_.value == USD(sum(REVENUE.values()))
+    assert (ahead.value, ahead.sub) == tuple(prose.estimate(2.0e7, 1.91e7, 2.11e7, USD, "table"))
+    assert (chairs.value, chairs.beside) == ("10.0%", "target 85%")
+    assert (back.value, back.sub) == ("65.0%", "of 4,000 clients of April 2025")
+    assert missed.sub == "of 1,000 visits due"
+
+
+def test_each_shops_revenue_on_the_page_is_the_published_one_and_all_add_up_to_the_network():
+    html = str(executive_shops.attention(everything()).html)
+    assert all(USD.table(value) in html for value in REVENUE.values())
+    shops, network = (everything().table("performance", name) for name in ("shops", "network"))
+    own = shops.loc[shops["metric"] == "net_service_revenue", "value"].sum()
+    assert own == network.set_index("metric").loc["net_service_revenue", "value"]
+
+
+def test_a_shortfall_is_what_closing_it_brings_with_its_range_turned_round():
+    short = executive.shortfalls(everything())
+    first = short.iloc[0]
+    assert (first["unit"], first["mid"], first["low80"], first["high80"]) == ("s2", 4_000_000, 3_500_000, 4_500_000)
+
+
+def test_overlapping_lines_of_one_shop_are_never_counted_twice():
+    assert executive.shortfalls(everything())["unit"].is_unique
+
+
+def test_shortfalls_are_ranked_by_chance_times_effect():
+    assert executive.shortfalls(everything())["unit"].tolist() == ["s2", "s3"]
+    worth = benchmark().tables["worth"].assign(p_below=[0.98, 0.95, 0.99, 0.0])
+    assert executive.shortfalls(everything(benchmark(worth=worth)))["unit"].tolist() == ["s3", "s2"]
+
+
+# Words
+
+
+def test_the_headline_says_growth_only_where_it_is_real():
+    assert executive.opening(everything()).title.startswith(
+        "June 2025 closed at $33.3k, up 5.1% like for like. Two of 3"
+    )
+    growth = performance().tables["growth"].assign(low80=-0.01, p_rise=0.8)
+    growth.attrs = performance().tables["growth"].attrs
+    said = executive.opening(everything(performance(growth=growth))).title
+    assert said == "June 2025 closed at $33.3k, not clearly different from a year ago."
+
+
+def test_a_month_that_is_not_over_has_not_closed():
+    growth = performance().tables["growth"].copy()
+    growth.attrs = performance().tables["growth"].attrs | {"partial": True}
+    assert "stands at $33.3k so far" in executive.opening(everything(performance(growth=growth))).title
+
+
+def test_the_lede_carries_the_forecasts_range_and_its_chance():
+    lede = executive.opening(everything()).lede
+    assert "likely bring $191,000 to $211,000, almost certainly more than the same weeks a year before (97%)" in lede
+
+
+def test_a_forecast_that_will_likely_fall_short_says_less():
+    totals = revenue().tables["forecast_totals"].assign(p_more=0.05)
+    assert "almost certainly less than" in executive.opening(everything(revenue(forecast_totals=totals))).lede
+
+
+def test_shops_stand_in_the_order_of_need_and_not_of_rank():
+    assert executive_shops.by_need(everything())["unit"].tolist() == ["s2", "s3", "s1"]
+
+
+def test_a_move_that_could_be_chance_has_no_arrow():
+    html = text(executive_shops.movers(everything()).html)
+    assert "▲ up 12.0% +8.0 to +16.0% 99% real" in html
+    assert "▼ down 14.0% −20 to −9% 98% real" in html
+    assert "● +2.0% −5 to +9% 60%, wait" in html
+
+
+def test_the_past_accuracy_stands_beside_the_fan():
+    said = "2 forecasts of the total missed by 5.0% on average; “as last year” by 11.0%"
+    assert said in executive_cards.fan(everything()).note
+
+
+def test_a_segment_that_changed_is_named():
+    [figure] = executive_shops.segment_bar(everything()).content
+    assert figure.note == "Since May 2025: Alder from Average to Elite."
+    assert figure.title == "One of 3 shops cannot be placed yet"
+
+
+def test_a_suppressed_circle_keeps_its_place():
+    said = text(executive_cards.position(everything()).html)
+    assert "Chair time used 62% 54–70%" in said
+    assert "Networks under 5 shops Suppressed for privacy" in said
+
+
+def test_a_report_of_older_data_is_named_in_the_first_line():
+    old = replace(benchmark(), as_of=datetime(2025, 6, 1, 4, tzinfo=UTC))
+    found = everything(performance(), old)
+    assert ("stale", "Benchmark report still to Sat 31 May 2025") in executive.status(found).facts
+    assert "older data" in text(executive_cards.sources(found).html)
+
+
+def test_shops_lead_to_their_pages_only_where_there_are_any():
+    linked = '<a href="../r000004-shop/shop/s2.html">Birch</a>'
+    assert linked in str(executive_shops.attention(everything()).html)
+    without = everything(performance(), benchmark())
+    assert "<a " not in str(executive_shops.attention(without).html)
+
+
+def test_a_shops_name_is_text_and_never_markup():
+    locations = pd.DataFrame({"location_id": list(SHOPS), "name": ["<script>alert(1)</script>", "Birch", "Cedar"]})
+    html = "".join(str(card(everything(performance(locations=locations), benchmark())).html) for card in CARDS)
+    assert "<script>" not in html
+    assert "&lt;script&gt;" in html
+
+
+# What is missing
+
+
+@pytest.mark.parametrize(
+    ("absent", "card", "needs"),
+    [
+        ("revenue", executive_cards.fan, "a published revenue report"),
+        ("performance", executive_shops.movers, "a published performance report"),
+        ("benchmark", executive_shops.segment_bar, "a published benchmark report"),
+        ("benchmark", executive_cards.decisions, "a published benchmark report"),
+        ("benchmark", executive_cards.position, "a published benchmark report"),
+    ],
+)
+def test_a_card_whose_report_is_missing_says_which_and_the_others_stand(absent, card, needs):
+    kept = {name: run for name, run in everything().runs.items() if name != absent}
+    found = Everything("corner", kept)
+    assert needs in boxes(card(found).html).values()
+    assert executive.opening(found).title
+    assert all(str(other(found).html) for other in CARDS)
+
+
+def test_retention_is_named_as_missing_until_it_is_published():
+    assert boxes(executive_cards.unknown(everything()).html) == {
+        "Retention and value at risk": "a published retention report"
+    }
+
+
+def test_figures_that_the_data_lack_are_named_with_what_would_bring_them():
+    network = performance().tables["network"]
+    lacking = network.copy()
+    lacking.attrs = network.attrs | {"needs": network.attrs["needs"] | {"utilisation": "table 8, shifts"}}
+    found = everything(performance(network=lacking), revenue(), benchmark())
+    assert boxes(executive_cards.unknown(found).html)[METRICS["utilisation"].label] == "table 8, shifts"
+    assert executive.key_figures(found).figures[2].sub == "needs table 8, shifts"
+
+
+def test_before_the_first_report_the_page_says_so():
+    nothing = Everything("corner", {})
+    assert executive.opening(nothing).title == "Nothing is published yet"
+    assert [figure.value for figure in executive.key_figures(nothing).figures] == [prose.MISSING] * 5
+    assert all(str(card(nothing).html) for card in CARDS)
+
+
+def test_a_run_from_before_a_table_was_kept_is_asked_for_anew():
+    with pytest.raises(errors.NotAvailable, match="a benchmark report published anew, which keeps worth"):
+        everything(Left("benchmark", "r000001-benchmark", AS_OF, FACTS)).table("benchmark", "worth")
