@@ -154,6 +154,25 @@ def benchmark(**changed) -> Left:
     return Left("benchmark", "r000003-benchmark", AS_OF, FACTS, tables | changed)
 
 
+def retention(**changed) -> Left:
+    """What a retention report leaves: 5,000 clients of two shops, of whom the second really loses more."""
+    columns = ("location_id", "n", "churn", "low80", "high80", "value_at_risk", "risk_low80", "risk_high80")
+    rows = [
+        ("", 5000, 0.3, 0.28, 0.32, 7.5e7, 7.1e7, 7.9e7),
+        ("s1", 3000, 0.25, 0.22, 0.28, 3.5e7, 3.2e7, 3.8e7),
+        ("s2", 2000, 0.375, 0.35, 0.4, 4.0e7, 3.7e7, 4.3e7),
+    ]
+    lines = [dict(zip(columns, row, strict=True)) | {"to_ask": 40 + k, "gain": 9_000.0} for k, row in enumerate(rows)]
+    by_shop = pd.DataFrame({"location_id": ["s1", "s2"], "gap": [-0.05, 0.075], "real": [False, True]})
+    about = {"needs": None, "needs_money": None, "needs_list": None, "horizon_days": 90, "current_days": 180}
+    tables = {
+        "at_risk": with_attrs(lines, **about),
+        "churn_by_shop": by_shop,
+        "uplift": with_attrs([], needs="40 clients held out"),
+    }
+    return Left("retention", "r000005-retention", AS_OF, FACTS, tables | changed)
+
+
 def shop_report() -> Left:
     """What a shop report leaves, as far as it is needed here."""
     return Left("shop", "r000004-shop", AS_OF, FACTS, {"locations": pd.DataFrame({"location_id": list(SHOPS)})})
@@ -161,13 +180,14 @@ def shop_report() -> Left:
 
 def everything(*runs: Left) -> Everything:
     """A network with these runs, by default all of them."""
-    found = runs or (performance(), revenue(), benchmark(), shop_report())
+    found = runs or (performance(), revenue(), benchmark(), shop_report(), retention())
     return Everything("corner", {run.report: run for run in found})
 
 
 CARDS = (
     executive_cards.fan,
     executive_cards.decisions,
+    executive_cards.clients,
     executive_shops.segment_bar,
     executive_shops.movers,
     executive_shops.strong,
@@ -244,6 +264,14 @@ def test_shortfalls_are_ranked_by_chance_times_effect():
     assert executive.shortfalls(everything())["unit"].tolist() == ["s2", "s3"]
     worth = benchmark().tables["worth"].assign(p_below=[0.98, 0.95, 0.99, 0.0])
     assert executive.shortfalls(everything(benchmark(worth=worth)))["unit"].tolist() == ["s3", "s2"]
+
+
+def test_what_may_be_lost_is_the_published_tables_own():
+    said = text(executive_cards.clients(everything()).html)
+    value = prose.estimate(7.5e7, 7.1e7, 7.9e7, USD, "table")
+    assert f"{value.value} a year is at risk" in said
+    assert f"Likely lost {prose.estimate(1500, 1400, 1600, prose.Count(), 'table').value} 1,400–1,600" in said
+    assert f"To ask back this week 40 expected gain {USD(9_000)}" in said
 
 
 # Words
@@ -335,6 +363,7 @@ def test_a_shops_name_is_text_and_never_markup():
         ("benchmark", executive_shops.segment_bar, "a published benchmark report"),
         ("benchmark", executive_cards.decisions, "a published benchmark report"),
         ("benchmark", executive_cards.position, "a published benchmark report"),
+        ("retention", executive_cards.clients, "a published retention report"),
     ],
 )
 def test_a_card_whose_report_is_missing_says_which_and_the_others_stand(absent, card, needs):
@@ -346,9 +375,38 @@ def test_a_card_whose_report_is_missing_says_which_and_the_others_stand(absent, 
 
 
 def test_retention_is_named_as_missing_until_it_is_published():
-    assert boxes(executive_cards.unknown(everything()).html) == {
-        "Retention and value at risk": "a published retention report"
-    }
+    found = everything(performance(), revenue(), benchmark(), shop_report())
+    assert boxes(executive_cards.unknown(found).html)["Retention and value at risk"] == "a published retention report"
+    assert "a published retention report" in boxes(executive_cards.clients(found).html).values()
+
+
+def test_what_the_reports_could_not_say_is_told_with_their_reasons():
+    told = boxes(executive_cards.unknown(everything()).html)
+    assert told["Whether asking clients back helps"] == "40 clients held out"
+    assert "so few would tell of each of them" in told["Position among networks under 5 shops"]
+
+
+def test_an_open_shop_that_is_not_compared_is_named_and_a_closed_one_is_not():
+    places = pd.DataFrame({"location_id": [*SHOPS, "s4", "s5"], "name": [*SHOPS.values(), "Dale", "Elm"]})
+    places["status"] = ["open"] * 4 + ["closed"]
+    told = boxes(executive_cards.unknown(everything(performance(locations=places), benchmark())).html)
+    assert told["Where Dale stands"] == "months of trade to compare"
+    assert not any("Elm" in name for name in told)
+
+
+def test_without_prices_the_clients_are_told_and_their_worth_is_asked_for():
+    kept = retention().tables["at_risk"].copy()
+    kept[["value_at_risk", "risk_low80", "risk_high80", "gain"]] = float("nan")
+    kept.attrs = retention().tables["at_risk"].attrs | {"needs_money": "price_cents", "needs_list": "price_cents"}
+    said = text(executive_cards.clients(everything(retention(at_risk=kept))).html)
+    assert "1,500 clients will likely not come back" in said
+    assert "Value at risk needs price_cents" in said
+
+
+def test_the_shops_that_really_lose_more_clients_are_named():
+    said = text(executive_cards.clients(everything()).html)
+    assert "Birch very likely loses more than the network." in said
+    assert "Alder" not in said
 
 
 def test_figures_that_the_data_lack_are_named_with_what_would_bring_them():

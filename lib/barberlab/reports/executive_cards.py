@@ -14,7 +14,7 @@ from barberlab.data.metrics import METRICS
 from barberlab.models import scorecard
 from barberlab.models.intervals import tails
 from barberlab.models.outlook import INSIDE
-from barberlab.reports import benchmark_pool, executive, fans, marks, prose, shop, tables
+from barberlab.reports import benchmark_pool, board_clients, executive, fans, marks, prose, shop, tables
 from barberlab.reports import record as word_kept
 from barberlab.reports.blocks import Block, Card, Decision, Decisions, NotAvailable, Paragraph, TableBlock
 from barberlab.reports.executive import currency, names, told
@@ -23,7 +23,6 @@ from barberlab.reports.measures import form, label
 
 MONTHS_SHOWN = 24
 MOST_DECISIONS = 3
-RETENTION = "retention"
 _LEFT = "Where money is left"
 
 
@@ -50,7 +49,7 @@ def link(found: Everything, shop_id: str) -> marks.Mark | str:
 
 def fan(found: Everything) -> Card:
     """Known months and those ahead, with how earlier forecasts fared."""
-    return card("Revenue ahead", lambda: _fan(found), span=8, order=3, note=told(lambda: record(found), ""))
+    return card("Revenue ahead", lambda: _fan(found), span=8, order=2, note=told(lambda: record(found), ""))
 
 
 def _fan(found: Everything) -> Block:
@@ -147,12 +146,38 @@ def _gap_said(found: Everything, unit: str, metric: str) -> str:
     return f"{form(metric, currency(found))(float(own['value']))}, {printed} against the network"
 
 
+# Who may not come back
+
+
+def clients(found: Everything) -> Card:
+    """How many clients will likely be lost, what that is worth, whom to ask, and the shops that really lose more."""
+    note = told(lambda: _losing_more(found), "")
+    return card(
+        board_clients.NAME, lambda: board_clients.risk_table(found, currency(found)), span=4, order=3, note=note
+    )
+
+
+def _losing_more(found: Everything) -> marks.Mark:
+    """The shops that very likely lose more clients than the network, and the way to the report."""
+    groups = found.table(board_clients.REPORT, "churn_by_shop")
+    worse = groups[groups["real"] & (groups["gap"] > 0)].sort_values("gap", ascending=False)
+    who = [names(found)[unit] for unit in worse["location_id"].head(2)]
+    said = f"{prose.listed(who)} very likely {'loses' if len(who) == 1 else 'lose'} more than the network."
+    if not who:
+        said = "No shop clearly loses more than the others."
+    return marks.together(said, _report_link(found, board_clients.REPORT, "Whom to ask"))
+
+
+def _report_link(found: Everything, report: str, words: str) -> marks.Mark:
+    return marks.link(words, f"../{found.run(report).run_id}/report.html")
+
+
 # Against others, and what is not known
 
 
 def position(found: Everything) -> Card:
     """Where the network stands in the anonymous pool; suppressed circles in their place."""
-    return card(benchmark_pool.NAME, lambda: _position(found), span=4, order=7)
+    return card(benchmark_pool.NAME, lambda: _position(found), span=4, order=8)
 
 
 def _position(found: Everything) -> Block:
@@ -180,11 +205,16 @@ def _standing(line: object) -> dict[str, object]:
 
 
 def unknown(found: Everything) -> Card:
-    """What this page cannot tell, and what would change that."""
-    boxes = [*_missing_figures(found), *_missing_reports(found)]
-    if not boxes:
-        boxes = [Paragraph("Every figure of this page could be made.")]
-    return Card(tuple(boxes), span=4, title="What we cannot tell you", subtitle="And what would change that", order=9)
+    """What this page cannot tell, why, and what would change that."""
+    boxes = [*_missing_figures(found), *_missing_reports(found), *_not_told(found)]
+    subtitle = "Why, and what would change that" if boxes else "Every figure of this page could be made"
+    return Card((*boxes, Paragraph(_NEVER)), span=12, title="What we cannot tell you", subtitle=subtitle, order=10)
+
+
+_NEVER = (
+    "Why a shop stands where it does is no figure’s to say: what goes along with a gap need not be its cause. No "
+    "forecast here foresees a closure, a barber’s notice or a price that nobody has set yet."
+)
 
 
 def _missing_figures(found: Everything) -> list[Block]:
@@ -198,22 +228,51 @@ def _missing_figures(found: Everything) -> list[Block]:
 
 def _missing_reports(found: Everything) -> list[Block]:
     asked = (
-        (RETENTION, "Retention and value at risk", "a published retention report"),
+        (board_clients.REPORT, "Retention and value at risk", "a published retention report"),
         ("shop", "Each shop’s own page", "a published shop report"),
     )
     return [NotAvailable(name, needs) for report, name, needs in asked if report not in found.runs]
 
 
+def _not_told(found: Everything) -> list[Block]:
+    """What the reports themselves could not say, with their own reasons."""
+    boxes = [told(lambda: _effect_of_asking(found), None), told(lambda: _not_compared(found), None)]
+    return [*filter(None, boxes), *told(lambda: _suppressed(found), [])]
+
+
+def _effect_of_asking(found: Everything) -> Block | None:
+    needs = found.table(board_clients.REPORT, "uplift").attrs["needs"]
+    return NotAvailable("Whether asking clients back helps", needs) if needs else None
+
+
+def _not_compared(found: Everything) -> Block | None:
+    """Open shops that no gap is told of."""
+    places = found.table("performance", "locations")
+    is_open = places["status"].eq("open") if "status" in places else True
+    left_out = places[is_open & ~places["location_id"].isin(executive.first_gaps(found)["unit"])]
+    if left_out.empty:
+        return None
+    who = prose.listed([names(found)[unit] for unit in left_out["location_id"].head(3)])
+    more = f" and {len(left_out) - 3} more" if len(left_out) > 3 else ""
+    return NotAvailable(f"Where {who}{more} stand" + ("s" if len(left_out) == 1 else ""), "months of trade to compare")
+
+
+def _suppressed(found: Everything) -> list[Block]:
+    circles = found.table("benchmark", "position").attrs.get("dark", ())
+    why = "more networks of that kind in the pool: so few would tell of each of them"
+    return [NotAvailable(f"Position among {circle.lower()}", why) for circle in circles]
+
+
 def sources(found: Everything) -> Card:
     """How old each report is, and which data checks fail."""
-    return card("How old, how sound", lambda: _sources(found), span=4, order=8)
+    return card("How old, how sound", lambda: _sources(found), span=4, order=9)
 
 
 def _sources(found: Everything) -> Block:
     newest = found.as_of
     rows = [
         {
-            "report": marks.link(f"{name.capitalize()} report", f"../{run.run_id}/report.html"),
+            "report": _report_link(found, name, f"{name.capitalize()} report"),
             "to": _until(found, name),
             "state": marks.tag("current", "good") if run.as_of == newest else marks.tag("older data", "stale"),
         }

@@ -22,7 +22,7 @@ _SHOP_COLUMNS = ("utilisation", "no_show_rate")
 
 def strong(found: Everything) -> Card:
     """The shops whose real lead is worth most."""
-    return card(_LEADS, lambda: _strong(found), span=3, order=5)
+    return card(_LEADS, lambda: _strong(found), span=3, order=6)
 
 
 def _strong(found: Everything) -> Block:
@@ -45,7 +45,7 @@ def _strong(found: Everything) -> Block:
 
 def segment_bar(found: Everything) -> Card:
     """All shops by segment, the uncertain last."""
-    return card("Segments", lambda: _segment_bar(found), span=4, order=2)
+    return card("Segments", lambda: _segment_bar(found), span=4, order=4)
 
 
 def placed(found: Everything) -> pd.DataFrame:
@@ -136,7 +136,7 @@ def _is_real_said(sure: float, real: bool) -> str:
 
 def attention(found: Everything) -> Card:
     """Shops by how much they need somebody: real shortfalls first, then those that cannot be placed, then the rest."""
-    return card("Shops that need you first", lambda: _attention(found), span=12, order=6)
+    return card("Shops that need you first", lambda: _attention(found), span=12, order=7)
 
 
 def by_need(found: Everything) -> pd.DataFrame:
