@@ -20,7 +20,7 @@ BOARD = BOARDS[0]
 def place(tmp_path):
     """Two reports, a board, and data of two networks."""
     made = bench.workspace(tmp_path)
-    for name in ("money", "shops"):
+    for name in ("money", "people"):
         bench.add_report(made, name, bench.notebook("report()"))
     add_board(made, "show()")
     bench.add_data(made, "north", "south")
@@ -53,28 +53,28 @@ def run(place, **asked):
 def test_a_board_runs_last_and_only_anew_when_a_report_was(place, monkeypatch):
     bench.pretend(monkeypatch, keeping)
     first = run(place)
-    assert list(first) == ["money", "shops", BOARD]
+    assert list(first) == ["money", "people", BOARD]
     assert set(first.values()) == {"published"}
     assert set(run(place).values()) == {"unchanged"}
     bench.add_report(place, "money", bench.notebook("report(again=True)"))
-    assert run(place) == {"money": "published", "shops": "unchanged", BOARD: "published"}
+    assert run(place) == {"money": "published", "people": "unchanged", BOARD: "published"}
 
 
 def test_a_board_follows_a_report_that_was_asked_for_alone(place, monkeypatch):
     bench.pretend(monkeypatch, keeping)
     assert run(place, reports=["money"]) == {"money": "published", BOARD: "published"}
-    assert run(place, reports=["shops"]) == {"shops": "published", BOARD: "published"}
+    assert run(place, reports=["people"]) == {"people": "published", BOARD: "published"}
     assert run(place, reports=[BOARD]) == {BOARD: "unchanged"}
 
 
 def test_a_board_that_fails_leaves_the_reports_published(place, monkeypatch):
     bench.pretend(monkeypatch, lambda values: "visits" if "period" in values else "ann@example.com")
-    assert run(place) == {"money": "published", "shops": "published", BOARD: "failed"}
+    assert run(place) == {"money": "published", "people": "published", BOARD: "failed"}
 
 
 def test_what_stands_aside_has_no_board(place, monkeypatch):
     bench.pretend(monkeypatch, keeping)
-    assert run(place, parameters={"period": "2025-05"}) == {"money": "published", "shops": "published"}
+    assert run(place, parameters={"period": "2025-05"}) == {"money": "published", "people": "published"}
 
 
 def test_a_boards_kernel_finds_what_its_own_network_published_and_no_data(place, monkeypatch):
@@ -102,14 +102,14 @@ def test_a_boards_kernel_finds_what_its_own_network_published_and_no_data(place,
 def test_a_board_reads_no_board(place, monkeypatch):
     bench.pretend(monkeypatch, keeping)
     run(place)
-    assert list(board.left("north", place).runs) == ["money", "shops"]
+    assert list(board.left("north", place).runs) == ["money", "people"]
 
 
 def test_an_unchanged_network_with_a_board_is_told_without_a_kernel(place, monkeypatch):
     bench.pretend(monkeypatch, keeping)
     run(place)
     told = work.standing(bench.task(place, "north", force=False))
-    assert states(told) == {"money": "unchanged", "shops": "unchanged", BOARD: "unchanged"}
+    assert states(told) == {"money": "unchanged", "people": "unchanged", BOARD: "unchanged"}
     home = outputs.of(place, "north")
     pointers = home.pointers()
     files.write_json(home.folder / "latest.json", {name: to for name, to in pointers.items() if name != "money"})

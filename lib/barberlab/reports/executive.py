@@ -33,7 +33,10 @@ def told[T](make: Callable[[], T], otherwise: T) -> T:
 
 def names(found: Everything) -> Names:
     """The trading name of each shop by its id; the id itself where no run has left the names."""
-    return told(lambda: measures.names(found.table("performance", "locations")), Names())
+    for report in ("performance", "shop"):
+        if known := told(lambda report=report: measures.names(found.table(report, "locations")), Names()):
+            return known
+    return Names()
 
 
 def facts(found: Everything) -> Mapping[str, Any]:
@@ -134,7 +137,7 @@ def first_gaps(found: Everything) -> pd.DataFrame:
 def _ahead(found: Everything) -> str:
     line = total_ahead(found)
     printed = prose.span(line["low80"], line["high80"], prose.Money(currency(found)), "prose")
-    said = f"The next {_months(found)} will likely bring {printed}"
+    said = f"The next {months_said(found)} will likely bring {printed}"
     if prose.missing(line["p_more"]):
         return f"{said}."
     likely = prose.likely(float(line["p_more"]))
@@ -151,7 +154,8 @@ def total_ahead(found: Everything) -> pd.Series:
     return own.iloc[0]
 
 
-def _months(found: Everything) -> str:
+def months_said(found: Everything) -> str:
+    """The forecast's horizon in words: "six months"."""
     weeks = found.table("revenue", "forecast_weeks")["period"].nunique()
     number = round(weeks * 12 / 52.18)
     return f"{prose.spelled(number)} {'month' if number == 1 else 'months'}"
@@ -215,13 +219,14 @@ def key_figures(found: Everything) -> KeyFigures:
         ("Service revenue", lambda: _revenue(found)),
         ("Next 6 months", lambda: _foreseen(found)),
         (label("utilisation"), lambda: _chair_time(found)),
-        ("Back within 42 days", lambda: _returned(found)),
+        ("Back within 42 days", lambda: returned(found.table("performance", "returning"), target(found, RETURN))),
         (label("no_show_rate"), lambda: _missed(found)),
     )
-    return KeyFigures(tuple(_or_missing(name, make) for name, make in made))
+    return KeyFigures(tuple(or_missing(name, make) for name, make in made))
 
 
-def _or_missing(name: str, make: Callable[[], KeyFigure]) -> KeyFigure:
+def or_missing(name: str, make: Callable[[], KeyFigure]) -> KeyFigure:
+    """The key figure that `make` gives, or its place with what would bring it."""
     try:
         return make()
     except errors.NotAvailable as error:
@@ -244,10 +249,11 @@ def _revenue(found: Everything) -> KeyFigure:
     if len(own) and own["change"].notna().any():
         change = Verdict(prose.change(own["change"].iloc[0]), *verdict(own), rest="like for like")
     title = f"{label(measure)}, {growth.attrs['name']}"
-    return KeyFigure(title, value, sub=f"counted, {_day_range(growth.attrs)}", change=change)
+    return KeyFigure(title, value, sub=f"counted, {days(growth.attrs)}", change=change)
 
 
-def _day_range(span: Mapping[str, Any]) -> str:
+def days(span: Mapping[str, Any]) -> str:
+    """The days of a kept period: 1 to 30 Jun 2025."""
     return measures.day_range(date.fromisoformat(span["start"]), date.fromisoformat(span["last"]))
 
 
@@ -259,7 +265,7 @@ def _foreseen(found: Everything) -> KeyFigure:
         p = float(line["p_more"])
         amount = prose.change(float(line["mid"]) / float(line["before"]) - 1)
         change = Verdict(amount, *judged("net_service_revenue", p), rest="on the same weeks a year before")
-    return KeyFigure(f"Next {_months(found)}", said.value, sub=said.eight_in_ten, change=change)
+    return KeyFigure(f"Next {months_said(found)}", said.value, sub=said.eight_in_ten, change=change)
 
 
 def _chair_time(found: Everything) -> KeyFigure:
@@ -270,11 +276,12 @@ def _chair_time(found: Everything) -> KeyFigure:
         label("utilisation"),
         prose.Rate(1)(line["value"]),
         sub=sub + (f"; {moved} on a year ago" if moved else ""),
-        beside=_target(found, "utilisation"),
+        beside=target(found, "utilisation"),
     )
 
 
-def _target(found: Everything, metric: str) -> str:
+def target(found: Everything, metric: str) -> str:
+    """The methodology's target of a figure, as it stands beside it; nothing where there is none."""
     targets = told(lambda: found.table("performance", "targets").set_index("metric")["target"], pd.Series(dtype=float))
     return f"target {prose.Rate()(float(targets[metric]))}" if metric in targets else ""
 
@@ -289,13 +296,16 @@ def _counted(found: Everything, metric: str, of: str) -> KeyFigure:
         label(metric),
         prose.rate(line["numerator"], line["denominator"]),
         sub=f"of {prose.count(line['denominator'])} {of}",
-        beside=_target(found, metric),
+        beside=target(found, metric),
         change=measures.rate_change(like, metric),
     )
 
 
-def _returned(found: Everything) -> KeyFigure:
-    frame = found.table("performance", "returning")
+def returned(frame: pd.DataFrame, beside: str) -> KeyFigure:
+    """Who came back of the last month that can be told, against the same month a year before.
+
+    frame: what `lab.metric` gives of retention by month. Raises NotAvailable with what it needs.
+    """
     known = frame.dropna(subset=["value"])
     if known.empty:
         raise errors.NotAvailable(label(RETURN), frame.attrs["needs"] or "clients with 42 days behind them")
@@ -304,7 +314,7 @@ def _returned(found: Everything) -> KeyFigure:
     change = None if then.empty else _rate_verdict(last, then.iloc[0])
     sub = f"of {prose.plural(int(last['denominator']), 'client')} of {prose.month(last['period'])}"
     value = prose.rate(last["numerator"], last["denominator"])
-    return KeyFigure("Back within 42 days", value, sub=sub, beside=_target(found, RETURN), change=change)
+    return KeyFigure("Back within 42 days", value, sub=sub, beside=beside, change=change)
 
 
 def _rate_verdict(now: pd.Series, then: pd.Series) -> Verdict | None:

@@ -47,12 +47,13 @@ def link(found: Everything, shop_id: str) -> marks.Mark | str:
 # What comes
 
 
-def fan(found: Everything) -> Card:
-    """Known months and those ahead, with how earlier forecasts fared."""
-    return card("Revenue ahead", lambda: _fan(found), span=8, order=2, note=told(lambda: record(found), ""))
+def fan(found: Everything, whose: str = "all shops", note: str | None = None) -> Card:
+    """Known months and those ahead, with how earlier forecasts fared, by default those of the total."""
+    said = told(lambda: record(found), "") if note is None else note
+    return card("Revenue ahead", lambda: _fan(found, whose), span=8, order=2, note=said)
 
 
-def _fan(found: Everything) -> Block:
+def _fan(found: Everything, whose: str) -> Block:
     known, ahead = known_months(found), months_ahead(found)
     ahead = ahead[ahead["period"] > known["period"].max()]
     if known.empty or ahead.empty:
@@ -64,12 +65,12 @@ def _fan(found: Everything) -> Block:
         pd.concat([known.tail(MONTHS_SHOWN), ahead], ignore_index=True),
         title=f"Revenue will likely be {said} in {prose.month(last['period'])}",
         subtitle=(
-            f"Service revenue by month, all shops, {currency(found)}. Median and ranges of "
+            f"Service revenue by month, {whose}, {currency(found)}. Median and ranges of "
             f"{prose.count(draws.sizes['chain'] * draws.sizes['draw'])} simulated futures."
         ),
         form=money,
         slug="revenue-ahead",
-        what="Service revenue by month, all shops",
+        what=f"Service revenue by month, {whose}",
     )
 
 
@@ -97,7 +98,11 @@ def months_ahead(found: Everything) -> pd.DataFrame:
 
 def record(found: Everything) -> str:
     """How earlier forecasts of the total fared, beside the one that costs nothing."""
-    past = scorecard.Record(found.table("revenue", "past_weeks"), found.table("revenue", "past_totals"))
+    return record_said(scorecard.Record(found.table("revenue", "past_weeks"), found.table("revenue", "past_totals")))
+
+
+def record_said(past: scorecard.Record) -> str:
+    """The same of a record's totals of all shops, in a sentence."""
     sums = scorecard.totals(past)
     if sums.empty:
         return "No earlier forecast is old enough to be judged."
@@ -131,7 +136,7 @@ def _decision(found: Everything, line: pd.Series, money: prose.Money) -> Decisio
     return Decision(
         where=link(found, line["unit"]),
         what=f"Bring {what[:1].lower()}{what[1:]} to the network’s",
-        why=_gap_said(found, line["unit"], line["metric"]),
+        why=gap_said(found, line["unit"], line["metric"]),
         effect=f"+{said.value} a year",
         eight_in_ten=said.eight_in_ten.removeprefix("8 in 10: "),
         chance=float(line["chance"]),
@@ -139,7 +144,8 @@ def _decision(found: Everything, line: pd.Series, money: prose.Money) -> Decisio
     )
 
 
-def _gap_said(found: Everything, unit: str, metric: str) -> str:
+def gap_said(found: Everything, unit: str, metric: str) -> str:
+    """A shop's figure and its gap to the network, in words."""
     gaps = found.table("benchmark", "gaps")
     own = gaps[(gaps["unit"] == unit) & (gaps["metric"] == metric)].iloc[0]
     printed = (prose.Points() if METRICS[metric].unit == "rate" else prose.Change())(float(own["mid"]))
@@ -204,11 +210,12 @@ def _standing(line: object) -> dict[str, object]:
     return {"what": line.label, "better": marks.under(better, f"{line.low80:.0f}–{line.high80:.0f}%")}
 
 
-def unknown(found: Everything) -> Card:
-    """What this page cannot tell, why, and what would change that."""
-    boxes = [*_missing_figures(found), *_missing_reports(found), *_not_told(found)]
+def unknown(found: Everything, *further: list[Block], span: int = 12) -> Card:
+    """What this page cannot tell, why, and what would change that; `further` in place of what is the network's own."""
+    told_of = further or (missing_figures(found), _missing_reports(found), _not_told(found))
+    boxes = [box for boxes in told_of for box in boxes]
     subtitle = "Why, and what would change that" if boxes else "Every figure of this page could be made"
-    return Card((*boxes, Paragraph(_NEVER)), span=12, title="What we cannot tell you", subtitle=subtitle, order=10)
+    return Card((*boxes, Paragraph(_NEVER)), span=span, title="What we cannot tell you", subtitle=subtitle, order=10)
 
 
 _NEVER = (
@@ -217,7 +224,8 @@ _NEVER = (
 )
 
 
-def _missing_figures(found: Everything) -> list[Block]:
+def missing_figures(found: Everything) -> list[Block]:
+    """The figures that the data lack, with what would bring each."""
     needs = told(lambda: found.table("performance", "network").attrs["needs"], {})
     lacking = {}
     for metric, lacks in needs.items():
@@ -227,11 +235,13 @@ def _missing_figures(found: Everything) -> list[Block]:
 
 
 def _missing_reports(found: Everything) -> list[Block]:
-    asked = (
-        (board_clients.REPORT, "Retention and value at risk", "a published retention report"),
-        ("shop", "Each shop’s own page", "a published shop report"),
-    )
-    return [NotAvailable(name, needs) for report, name, needs in asked if report not in found.runs]
+    asked = ((board_clients.REPORT, "Retention and value at risk"), ("shop", "Each shop’s own page"))
+    return [lacks(name, report) for report, name in asked if report not in found.runs]
+
+
+def lacks(name: str, report: str) -> Block:
+    """The box of what a report that has not run would bring."""
+    return NotAvailable(name, f"a published {report} report")
 
 
 def _not_told(found: Everything) -> list[Block]:
@@ -273,21 +283,23 @@ def _sources(found: Everything) -> Block:
     rows = [
         {
             "report": _report_link(found, name, f"{name.capitalize()} report"),
-            "to": _until(found, name),
+            "to": until(found, name),
             "state": marks.tag("current", "good") if run.as_of == newest else marks.tag("older data", "stale"),
         }
         for name, run in sorted(found.runs.items())
     ]
     columns = [tables.Column("report", "Made of"), tables.Column("to", "Data to"), tables.Column("state", "")]
-    return TableBlock("How old, how sound", tables.table(pd.DataFrame(rows), columns), subtitle=_checks(found))
+    return TableBlock("How old, how sound", tables.table(pd.DataFrame(rows), columns), subtitle=checks(found))
 
 
-def _until(found: Everything, report: str) -> str:
+def until(found: Everything, report: str) -> str:
+    """The last day in the data behind a report."""
     day = executive.last_known(found, report)
     return f"{day.day} {prose.short_month(day)} {day.year}"
 
 
-def _checks(found: Everything) -> str:
+def checks(found: Everything) -> str:
+    """The data checks that do not hold, or that all do."""
     quality = told(lambda: found.table("performance", "quality"), None)
     if quality is None:
         return "Data checks: needs a published performance report"

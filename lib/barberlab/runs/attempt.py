@@ -18,7 +18,21 @@ import pandas as pd
 from barberlab import files
 from barberlab.data import versions
 from barberlab.errors import GateFailed
-from barberlab.runs import confine, extract, forecasts, gates, inside, kernel, memory, outputs, published, results, scan
+from barberlab.reports.left import Everything
+from barberlab.runs import (
+    board,
+    confine,
+    extract,
+    forecasts,
+    gates,
+    inside,
+    kernel,
+    memory,
+    outputs,
+    published,
+    results,
+    scan,
+)
 from barberlab.runs.gates import GateResult
 from barberlab.runs.jobs import BOARDS, Job
 from barberlab.runs.kernel import Failure
@@ -58,6 +72,7 @@ class Attempt:
         self._confinement, self._notes = "", [] if memory.is_known() else ["memory not limited: no /proc here"]
         self._ran: nbformat.NotebookNode | None = None
         self._earlier: dict[str, str] = {}
+        self._left: Everything | None = None
 
     def publish(self) -> None:
         """Stage, execute, render, pass the gates and publish; whatever it raises, nothing was published."""
@@ -108,7 +123,8 @@ class Attempt:
             return
         with tempfile.TemporaryDirectory(prefix="barberlab-board-") as root:
             standing = published.reports(Scope(network), workspace)
-            own = extract.write([run for name, run in standing.items() if name not in BOARDS], Path(root)).root
+            placed = extract.write([run for name, run in standing.items() if name not in BOARDS], Path(root))
+            self._left, own = board.left(network, placed), placed.root
             yield own, confine.environment_of([own], [self._staging])
 
     def _executed_in(self, root: Path, confined: dict[str, str]) -> nbformat.NotebookNode:
@@ -232,6 +248,7 @@ class Attempt:
             parameters=job.parameters,
             params=job.params,
             aside=self._outputs.aside,
+            left=self._left,
         )
 
     @property

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from barberlab.params import Params
+    from barberlab.reports.left import Everything
 
 
 @dataclass(frozen=True)
 class Context:
-    """What a page may say of its run beside the notebook's own words."""
+    """What a page may say of its run beside the notebook's own words. left: of a board's, what it was made of."""
 
     network: str
     report: str
@@ -32,6 +33,7 @@ class Context:
     parameters: dict[str, Any]
     params: Params
     aside: bool = False
+    left: Everything | None = None
 
 
 @dataclass(frozen=True)
@@ -95,8 +97,19 @@ def _shops(tables: dict[str, pd.DataFrame], context: Context) -> dict[str, str]:
     return {shop.href(one): shop.page(tables, one, span, facts, context.as_of, targets) for one in ids}
 
 
-# Reports whose notebook keeps tables for further pages.
-MAKERS: dict[str, Maker] = {"shop": _shops}
+def _boards(tables: dict[str, pd.DataFrame], context: Context) -> dict[str, str]:
+    """The board of each shop, and the list of its clients to ask back where there is one."""
+    from barberlab.reports import asked, executive, shop_board  # noqa: PLC0415
+
+    found, ids = context.left, list(executive.names(context.left))
+    made = {shop_board.href(one): shop_board.page(found, one, context.run_id) for one in ids}
+    if "contacts" in executive.told(lambda: found.run("retention").tables, {}):
+        made |= {shop_board.list_href(one): asked.page(found, one, context.run_id) for one in ids}
+    return made
+
+
+# Reports that have further pages, from the tables that their notebook kept, and boards from what other runs left.
+MAKERS: dict[str, Maker] = {"shop": _shops, "shops": _boards}
 
 
 def _page(notebook: nbformat.NotebookNode, context: Context) -> str:

@@ -69,12 +69,12 @@ class Network(Own):
     """What is published in one network, as its visitor may see it."""
 
     def get(self, network: str) -> None:
-        """The board for those who may see the whole network; else doors to reports, shops and live pages."""
+        """The board of the whole network or of one's only shop; else doors to reports, shops and live pages."""
         person, scope, name = self.person, self.person.scope(network), self.shelf.name(network)
-        first = next((one for one in _boards(person, scope, self.shelf) if one.page), None)
-        if first and self.request.path.endswith("/"):
+        first = _first(person, scope, self.shelf) if self.request.path.endswith("/") else None
+        if first:
             # The board is the first screen; it leads on to the list, which has an address of its own.
-            self.redirect(f"/n/{network}/{first.report}/{PAGE}", status=303)
+            self.redirect(first, status=303)
             return
 
         def made() -> str:
@@ -102,7 +102,10 @@ class Published(Own):
             return
         scope = self.person.scope(network)
         try:
-            self.show(self.shelf.page(scope, report, page))
+            shown = self.shelf.page(scope, report, page)
+            if kind == "shop" and not gate.may(self.person, gate.Page("clients", network, whose)):
+                shown = doors.without_ways(shown, "../clients/")
+            self.show(shown)
         except NotAvailable as error:
             if page != PAGE or not _is_known(self.settings["workspace"], report):
                 raise HTTPError(404) from None
@@ -162,6 +165,8 @@ class Nothing(Own):
 
 
 _TOKEN = "0000-token-of-the-form-0000"
+# What a door to a shop's page says after its name: of a report, and (True) of a board.
+_OF_A_SHOP = {False: {"shop": ", in full"}, True: {"shop": "", "clients": ", clients to ask back"}}
 
 
 def _told(shelf: Shelf, network: str) -> str:
@@ -192,10 +197,24 @@ def _groups(person: Person, scope: Scope, shelf: Shelf) -> Sequence[doors.Group]
 
 
 def _boards(person: Person, scope: Scope, shelf: Shelf) -> list[Standing]:
-    """The boards of the network that were run, for those who may see all of it."""
+    """The boards of the network that were run, in their order, for those who may see all of it."""
     if not gate.may(person, gate.Page("network", scope.network)):
         return []
-    return [one for one in shelf.standings(scope.network) if one.report in BOARDS]
+    found = [one for one in shelf.standings(scope.network) if one.report in BOARDS]
+    return sorted(found, key=lambda one: BOARDS.index(one.report))
+
+
+def _first(person: Person, scope: Scope, shelf: Shelf) -> str | None:
+    """Where the board is that one may see: of the whole network, or of the only shop that is one's own."""
+    for one in _boards(person, scope, shelf):
+        if one.page:
+            return f"/n/{scope.network}/{one.report}/{PAGE}"
+    if "shop" not in gate.ACCESS[person.role] or scope.locations is None or len(scope.locations) != 1:
+        return None
+    path = f"shop/{files.safe_name(next(iter(scope.locations)))}.html"
+    own = [one for one in shelf.standings(scope.network) if one.report in BOARDS and one.page]
+    found = next((one for one in own if path in shelf.published(scope, one.report).pages()), None)
+    return found and f"/n/{scope.network}/{found.report}/{path}"
 
 
 def _report(one: Standing, now: datetime) -> doors.Door:
@@ -207,13 +226,19 @@ def _report(one: Standing, now: datetime) -> doors.Door:
 
 
 def _shops(person: Person, scope: Scope, shelf: Shelf, standings: Sequence[Standing]) -> list[doors.Door]:
+    """Each shop's board where it has one, then the pages that reports made of it, and its list of clients."""
     found = []
-    for one in (one for one in standings if one.page):
-        pages = shelf.published(scope, one.report).pages()
+    boards_first = sorted((one for one in standings if one.page), key=lambda one: one.report not in BOARDS)
+    for one in boards_first:
+        pages = set(shelf.published(scope, one.report).pages())
         for shop, name in shelf.shops(scope).items():
-            path = f"shop/{files.safe_name(shop)}.html"
-            if path in pages and gate.may(person, gate.Page("shop", scope.network, files.safe_name(shop))):
-                found.append(doors.Door(str(name), f"/n/{scope.network}/{one.report}/{path}"))
+            for kind, words in _OF_A_SHOP[one.report in BOARDS].items():
+                path, page = (
+                    f"{kind}/{files.safe_name(shop)}.html",
+                    gate.Page(kind, scope.network, files.safe_name(shop)),
+                )
+                if path in pages and gate.may(person, page):
+                    found.append(doors.Door(f"{name}{words}", f"/n/{scope.network}/{one.report}/{path}"))
     return found
 
 
