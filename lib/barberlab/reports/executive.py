@@ -169,9 +169,7 @@ def _shops(found: Everything) -> str:
     up, down = int((real["mid"] > 0).sum()), int((real["mid"] < 0).sum())
     rest = len(gaps) - len(real)
     after = "" if not rest else f"; for the other {prose.spelled(rest)} the order could be chance"
-    return (
-        f"By {label(GAP).lower()}, {prose.spelled(up)} stand above the network and {prose.spelled(down)} below{after}."
-    )
+    return f"By {label(GAP).lower()} {prose.spelled(up)} stand above it and {prose.spelled(down)} below{after}."
 
 
 def _worth(found: Everything) -> str:

@@ -214,7 +214,7 @@ def unknown(found: Everything, *further: list[Block], span: int = 12) -> Card:
     """What this page cannot tell, why, and what would change that; `further` in place of what is the network's own."""
     told_of = further or (missing_figures(found), _missing_reports(found), _not_told(found))
     boxes = [box for boxes in told_of for box in boxes]
-    subtitle = "Why, and what would change that" if boxes else "Every figure of this page could be made"
+    subtitle = "Why, and what would change that" if boxes else "And no page can"
     return Card((*boxes, Paragraph(_NEVER)), span=span, title="What we cannot tell you", subtitle=subtitle, order=10)
 
 

@@ -101,10 +101,19 @@ def _closed(found: Everything, shop: str) -> str:
     name, measure = names(found)[shop], main_measure(shops)
     value = line(found, shop, measure)["value"] if len(shops) else None
     if prose.missing(value) or not value:
-        return f"{name} had no visits in {span['name']}"
+        return told(lambda: _shut(found), f"{name} had no visits in {span['name']}")
     what = form(measure, shops.attrs["currency"])(value) + ("" if measure == "net_service_revenue" else " visits")
     begun = f"{name}: {span['name']} {'stands' if span['partial'] else 'closed'} at {what}"
     return begun + (" so far" if span["partial"] else "") + _on_year(found)
+
+
+def _shut(found: Everything) -> str:
+    """Since when a shop is closed; raises NotAvailable for one that is not."""
+    place = found.table("performance", "locations").iloc[0]
+    if prose.missing(place.get("closed_on")):
+        raise errors.NotAvailable("The day of closing", "a shop that closed")
+    day = pd.Timestamp(place["closed_on"])
+    return f"{place['name']} closed on {day.day} {prose.month(day)}"
 
 
 def _on_year(found: Everything) -> str:
@@ -127,17 +136,8 @@ def line(found: Everything, shop: str, metric: str) -> pd.Series:
     return row(frame, metric)
 
 
-def total_ahead(found: Everything, shop: str) -> pd.Series:
-    """The shop's total over the forecast's horizon; raises NotAvailable where it has none."""
-    totals = found.table("revenue", "forecast_totals")
-    mine = totals[totals["location_id"] == shop]
-    if mine.empty:
-        raise errors.NotAvailable("Forecast", "a shop that trades, and history long enough to forecast")
-    return mine.iloc[0]
-
-
 def _ahead(found: Everything, shop: str) -> str:
-    mine = total_ahead(found, shop)
+    mine = shop_cards.total_ahead(found, shop)
     printed = prose.span(mine["low80"], mine["high80"], prose.Money(currency(found)), "prose")
     return f"The next {executive.months_said(found)} will likely bring {printed}."
 
@@ -175,7 +175,7 @@ def _revenue(found: Everything, shop: str) -> KeyFigure:
 
 
 def _foreseen(found: Everything, shop: str) -> KeyFigure:
-    mine = total_ahead(found, shop)
+    mine = shop_cards.total_ahead(found, shop)
     said = prose.estimate(mine["mid"], mine["low80"], mine["high80"], prose.Money(currency(found)), "table")
     change = None
     if not prose.missing(mine["p_more"]):
@@ -253,7 +253,7 @@ def _line(mine: Everything, shop: str, name: str) -> dict[str, object]:
         "shop": marks.link(name, href(shop)),
         "revenue": told(lambda: float(line(mine, shop, "net_service_revenue")["value"]), None),
         "moved": told(lambda: compared.moves(mine.table("performance", "movers")).get(shop), None),
-        "ahead": told(lambda: _ranged(total_ahead(mine, shop), money), None),
+        "ahead": told(lambda: _ranged(shop_cards.total_ahead(mine, shop), money), None),
         "segment": told(lambda: shop_cards.segment_tag(mine, shop), None),
         "risk": told(lambda: _risk(mine, shop), None),
     }

@@ -34,7 +34,7 @@ REPORTS = {
 def cards(found: Everything, shop: str, name: str, clients_list: str) -> list[Card]:
     """All cards of one shop. clients_list: where the list of its clients lies, seen from the page of all shops."""
     return [
-        executive_cards.fan(found, whose=name, note=told(lambda: record(found), "")),
+        fan(found, shop, name),
         worth(found, shop),
         beside(found),
         clients(found, shop, clients_list),
@@ -45,6 +45,22 @@ def cards(found: Everything, shop: str, name: str, clients_list: str) -> list[Ca
 
 
 # What comes
+
+
+def total_ahead(found: Everything, shop: str) -> pd.Series:
+    """The shop's total over the forecast's horizon; raises NotAvailable where it has none."""
+    totals = found.table("revenue", "forecast_totals")
+    mine = totals[totals["location_id"] == shop]
+    if mine.empty:
+        raise errors.NotAvailable("Forecast", "a shop that trades, and history long enough to forecast")
+    return mine.iloc[0]
+
+
+def fan(found: Everything, shop: str, name: str) -> Card:
+    """The shop's known months and those ahead, with how earlier forecasts of it fared."""
+    if told(lambda: total_ahead(found, shop), None) is None:
+        return card("Revenue ahead", lambda: total_ahead(found, shop), span=8, order=2)
+    return executive_cards.fan(found, whose=name, note=told(lambda: record(found), ""))
 
 
 def record(found: Everything) -> str:

@@ -34,7 +34,7 @@ from barberlab.runs import (
     scan,
 )
 from barberlab.runs.gates import GateResult
-from barberlab.runs.jobs import BOARDS, Job
+from barberlab.runs.jobs import BOARDS, PAPERMILL, Job
 from barberlab.runs.kernel import Failure
 from barberlab.runs.lease import Lease
 from barberlab.runs.manifest import LIB, Manifest
@@ -69,7 +69,8 @@ class Attempt:
         self._started, self._since = datetime.now(UTC), time.monotonic()
         self._durations: dict[str, Any] = {}
         self._gates: list[GateResult] = []
-        self._confinement, self._notes = "", [] if memory.is_known() else ["memory not limited: no /proc here"]
+        self._engine, self._confinement = task.engine, ""
+        self._notes = [] if memory.is_known() else ["memory not limited: no /proc here"]
         self._ran: nbformat.NotebookNode | None = None
         self._earlier: dict[str, str] = {}
         self._left: Everything | None = None
@@ -146,6 +147,9 @@ class Attempt:
         self._durations |= {"execute": _seconds(since), "cells": list(ran.seconds)}
         files.remove_folder(self._staging / inside.EARLIER)
         self._confinement = ran.confinement
+        if ran.cold:
+            self._engine = PAPERMILL
+            self._notes.append(f"the kernel was started cold: {ran.cold}")
         self._ran = ran.notebook
         if self._ran is not None:
             kernel.save(self._ran, self._notebook_path)
@@ -221,7 +225,7 @@ class Attempt:
             gates=[asdict(gate) for gate in self._gates],
             durations=self._durations | {"total": _seconds(self._since)},
             confinement=self._confinement,
-            engine=self._task.engine,
+            engine=self._engine,
             retried=self._retried,
             notes=self._notes,
             earlier=self._earlier,
