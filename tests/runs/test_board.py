@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from barberlab import files
-from barberlab.runs import board, jobs, kernel, outputs, runner, work
+from barberlab.runs import board, jobs, kernel, outputs, published, runner, work
 from barberlab.runs.confine import ALLOWED
 from barberlab.runs.inside import keep
 from barberlab.runs.jobs import BOARDS
@@ -70,6 +70,42 @@ def test_a_board_follows_a_report_that_was_asked_for_alone(place, monkeypatch):
 def test_a_board_that_fails_leaves_the_reports_published(place, monkeypatch):
     bench.pretend(monkeypatch, lambda values: "visits" if "period" in values else "ann@example.com")
     assert run(place) == {"money": "published", "people": "published", BOARD: "failed"}
+
+
+def test_a_board_whose_newest_run_failed_leaves_the_old_one_standing(place, monkeypatch):
+    bench.pretend(monkeypatch, keeping)
+    run(place)
+    home = outputs.of(place, "north")
+    before = home.page(BOARD).read_bytes()
+    bench.pretend(monkeypatch, lambda values: keeping(values) if "period" in values else "ann@example.com")
+    bench.add_report(place, "money", bench.notebook("report(again=True)"))
+    assert run(place) == {"money": "published", "people": "unchanged", BOARD: "failed"}
+    assert home.page(BOARD).read_bytes() == before
+    [standing] = [one for one in published.standings(place, "north") if one.report == BOARD]
+    assert standing.page
+    assert "personal" in standing.reason
+
+
+def test_a_report_that_fails_leaves_the_board_as_it_was(place, monkeypatch):
+    bench.pretend(monkeypatch, keeping)
+    run(place)
+    bench.pretend(monkeypatch, lambda values: "ann@example.com")
+    bench.add_report(place, "money", bench.notebook("report(again=True)"))
+    assert run(place) == {"money": "failed", "people": "unchanged", BOARD: "unchanged"}
+
+
+def test_a_maker_of_a_boards_pages_is_handed_what_the_board_was_made_of(place, monkeypatch):
+    bench.pretend(monkeypatch, keeping)
+    seen = []
+
+    def maker(tables, context):
+        seen.append(context.left.table("money", "shops")["location_id"].tolist())
+        return {"shop/north-01.html": "<p>north-01</p>"}
+
+    made = bench.pages(makers={BOARD: maker})
+    runner.run(place, ["north"], pages=made, limits=bench.ONCE, engine="papermill")
+    assert seen == [["north-01"]]
+    assert "shop/north-01.html" in outputs.of(place, "north").published(BOARD).files
 
 
 def test_what_stands_aside_has_no_board(place, monkeypatch):

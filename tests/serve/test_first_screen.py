@@ -11,8 +11,10 @@ from barberlab.serve import gate
 from barberlab.serve.shelf import Shelf
 from serve import house
 
-BOARD = BOARDS[0]
+BOARD, SHOPS_BOARD = BOARDS
 PAGE = f"/n/north/{BOARD}/report.html"
+MINE = f"/n/north/{SHOPS_BOARD}/shop/north-01.html"
+LIST = f"/n/north/{SHOPS_BOARD}/clients/north-01.html"
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +24,17 @@ def served(tmp_path_factory):
         house.publish(
             found.workspace, "north", BOARD, {"report.html": house.page("All of north", house.SHOPS["north"])}
         )
+        house.publish(found.workspace, "north", SHOPS_BOARD, boards_of_shops())
         yield found
+
+
+def boards_of_shops() -> dict[str, str]:
+    """A page of all shops, a board of each that leads to its clients' list, and the lists."""
+    own = house.SHOPS["north"]
+    way = '<a href="../clients/{0}.html">Listed one by one</a> {0}'
+    pages = {"report.html": house.page("north shops", own)}
+    pages |= {f"shop/{shop}.html": house.page(f"board of {shop}", (way.format(shop),)) for shop in own}
+    return pages | {f"clients/{shop}.html": house.page(f"clients of {shop}", (f"k1_of_{shop}",)) for shop in own}
 
 
 def whole(role: str) -> bool:
@@ -36,6 +48,9 @@ def test_who_sees_the_whole_network_is_shown_the_board_first_and_others_their_do
     if whole(house.PEOPLE[name].role):
         assert (answer.status, answer.headers["location"]) == (303, PAGE)
         assert "All of north" in served.visitor(name).get(PAGE).text
+    elif name == "mina":
+        assert (answer.status, answer.headers["location"]) == (303, MINE)
+        assert "board of north-01" in served.visitor(name).get(MINE).text
     else:
         assert answer.status == 200
         assert PAGE not in answer.text
@@ -47,6 +62,37 @@ def test_no_byte_of_the_board_reaches_those_who_may_not_see_the_whole_network(se
     if not whole(house.PEOPLE[name].role):
         assert answer.status in (303, 404)
         assert not any(shop in answer.text for shop in house.SHOPS["north"])
+
+
+def test_a_manager_finds_all_of_the_own_shop_behind_the_list_of_pages(served):
+    shown = served.visitor("mina").get("/n/north/index.html").text
+    assert shown.index(f'href="{MINE}"') < shown.index('href="/n/north/shop/shop/north-01.html"')
+    assert f'href="{LIST}"' in shown
+    assert "north-02" not in shown
+
+
+@pytest.mark.parametrize("name", sorted(house.PEOPLE))
+def test_clients_to_ask_back_are_shown_to_who_runs_the_shop_and_not_to_the_franchisor(served, name):
+    person, answer = house.PEOPLE[name], served.visitor(name).get(LIST)
+    runs_it = person.role in ("region", "owner", "manager") and "north-01" in person.networks["north"]
+    if runs_it or person.role == "analyst":
+        assert "k1_of_north-01" in answer.text
+    else:
+        assert answer.status == 404
+        assert "k1_of_north-01" not in answer.text
+
+
+def test_the_way_to_the_list_is_words_alone_for_those_who_may_not_follow_it(served):
+    assert 'href="../clients/north-01.html"' in served.visitor("mina").get(MINE).text
+    shown = served.visitor("fran").get(MINE).text
+    assert "../clients/" not in shown
+    assert "Listed one by one north-01" in shown
+
+
+def test_a_manager_of_another_shop_gets_no_byte_of_this_board(served):
+    shown = [served.visitor("owen").get(path) for path in (MINE, LIST)]
+    assert [answer.status for answer in shown] == [404, 404]
+    assert not any("north-01" in answer.text for answer in shown)
 
 
 def test_nobody_else_is_asked_to_sign_in_first(served):
