@@ -27,7 +27,7 @@ from left_made import (
 
 def page(shop: str, found: Everything | None = None) -> str:
     """The board of one shop."""
-    return shop_board.page(found or everything(), shop, "r000009-shops")
+    return shop_board.page(found or everything(), shop, "r000009-manager")
 
 
 def text(html) -> str:
@@ -126,7 +126,7 @@ def test_a_shortfall_is_something_to_close_and_a_lead_something_to_keep():
 @pytest.mark.parametrize("shop", SHOPS)
 @pytest.mark.parametrize("made", [shop_board.page, asked.page], ids=["board", "list"])
 def test_no_page_of_a_shop_holds_anything_of_another(shop, made):
-    html = made(everything(), shop, "r000009-shops")
+    html = made(everything(), shop, "r000009-manager")
     barber = dict(zip(SHOPS, BARBERS.values(), strict=True))
     foreign = [other for other in SHOPS if other != shop]
     told = [SHOPS[other] for other in foreign] + [barber[other] for other in foreign]
@@ -156,7 +156,7 @@ def test_every_row_and_draw_that_is_left_is_the_shops_own_or_a_sum():
 
 
 def test_client_rows_stand_on_the_list_and_not_on_the_board():
-    board, listed = page("s2"), asked.page(everything(), "s2", "r000009-shops")
+    board, listed = page("s2"), asked.page(everything(), "s2", "r000009-manager")
     assert not re.search(r"k1_[bc]{6}", board)
     assert "k1_bbbbbbbb" in listed
     assert "k1_bbbbbbbbb" not in listed
@@ -197,14 +197,14 @@ def test_a_shop_that_closed_has_a_board_that_says_so():
 
 def test_a_list_is_not_made_before_the_first_retention_report():
     with pytest.raises(errors.NotAvailable, match="a published retention report"):
-        asked.page(everything(performance()), "s2", "r000009-shops")
+        asked.page(everything(performance()), "s2", "r000009-manager")
 
 
 def test_pages_of_shops_may_be_read_by_everybody():
     found = everything()
     for shop in SHOPS:
         assert accessible.check(page(shop, found)) == []
-        assert accessible.check(asked.page(found, shop, "r000009-shops")) == []
+        assert accessible.check(asked.page(found, shop, "r000009-manager")) == []
 
 
 def test_a_shops_name_is_text_and_never_markup():

@@ -11,10 +11,10 @@ from barberlab.serve import gate
 from barberlab.serve.shelf import Shelf
 from serve import house
 
-BOARD, SHOPS_BOARD = BOARDS
+BOARD, MANAGERS = BOARDS
 PAGE = f"/n/north/{BOARD}/report.html"
-MINE = f"/n/north/{SHOPS_BOARD}/shop/north-01.html"
-LIST = f"/n/north/{SHOPS_BOARD}/clients/north-01.html"
+MINE = f"/n/north/{MANAGERS}/shop/north-01.html"
+LIST = f"/n/north/{MANAGERS}/clients/north-01.html"
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def served(tmp_path_factory):
         house.publish(
             found.workspace, "north", BOARD, {"report.html": house.page("All of north", house.SHOPS["north"])}
         )
-        house.publish(found.workspace, "north", SHOPS_BOARD, boards_of_shops())
+        house.publish(found.workspace, "north", MANAGERS, boards_of_shops())
         yield found
 
 

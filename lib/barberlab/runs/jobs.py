@@ -25,7 +25,7 @@ from barberlab.workspace import Workspace
 
 PAPERMILL, WARM = "papermill", "warm"
 # Pages of dashboards/ that a run finishes: each reads what the reports of its network have published, and no rows.
-BOARDS = ("executive", "shops")
+BOARDS = ("executive", "manager")
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,7 @@ def _boards(tables: dict[str, pd.DataFrame], context: Context) -> dict[str, str]
 
 
 # Reports that have further pages, from the tables that their notebook kept, and boards from what other runs left.
-MAKERS: dict[str, Maker] = {"shop": _shops, "shops": _boards}
+MAKERS: dict[str, Maker] = {"shop": _shops, "manager": _boards}
 
 
 def _page(notebook: nbformat.NotebookNode, context: Context) -> str:

@@ -165,6 +165,7 @@ class Nothing(Own):
 
 
 _TOKEN = "0000-token-of-the-form-0000"
+_BOARDS = {"executive": "The network in two minutes", "manager": "Every shop’s board"}
 # What a door to a shop's page says after its name: of a report, and (True) of a board.
 _OF_A_SHOP = {False: {"shop": ", in full"}, True: {"shop": "", "clients": ", clients to ask back"}}
 
@@ -185,7 +186,10 @@ def _groups(person: Person, scope: Scope, shelf: Shelf) -> Sequence[doors.Group]
     if gate.may(person, gate.Page("network", scope.network)):
         boards = _boards(person, scope, shelf)
         if boards:
-            yield doors.Group("Overview", [_report(one, shelf.now()) for one in boards])
+            found = [
+                replace(_report(one, shelf.now()), name=_BOARDS.get(one.report, _title(one.report))) for one in boards
+            ]
+            yield doors.Group("Overview", found)
         rest = [one for one in standings if one not in boards]
         yield doors.Group("Reports", [_report(one, shelf.now()) for one in rest], run)
     if "shop" in gate.ACCESS[person.role]:
@@ -249,7 +253,7 @@ def _figures(person: Person, scope: Scope, shelf: Shelf, standings: Sequence[Sta
 
 
 def _title(report: str) -> str:
-    return report.replace("_", " ").replace("-", " ").capitalize()
+    return _BOARDS.get(report, report.replace("_", " ").replace("-", " ").capitalize())
 
 
 def _is_known(workspace, report: str) -> bool:
