@@ -186,10 +186,7 @@ def _groups(person: Person, scope: Scope, shelf: Shelf) -> Sequence[doors.Group]
     if gate.may(person, gate.Page("network", scope.network)):
         boards = _boards(person, scope, shelf)
         if boards:
-            found = [
-                replace(_report(one, shelf.now()), name=_BOARDS.get(one.report, _title(one.report))) for one in boards
-            ]
-            yield doors.Group("Overview", found)
+            yield doors.Group("Overview", [_report(one, shelf.now()) for one in boards])
         rest = [one for one in standings if one not in boards]
         yield doors.Group("Reports", [_report(one, shelf.now()) for one in rest], run)
     if "shop" in gate.ACCESS[person.role]:
