@@ -135,7 +135,8 @@ def test_what_a_gap_comes_to_is_a_years_hours_of_it(shops):
     """15 % of 45.00 an hour under the network, over 100 hours a month: about 8,100 a year."""
     rows = {f"s{k:02d}": [(4500 * 100, 100)] * 6 for k in range(3)}
     frame = rate(rows)
-    table = benchmark_gaps.worth_table(shops, {"revenue_per_available_hour": frame, "no_show_rate": frame}, NAMES)
+    worth = benchmark_gaps.worth(shops, {"revenue_per_available_hour": frame, "no_show_rate": frame})
+    table = benchmark_gaps.worth_table(shops, worth, NAMES)
     cells = re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", table.table)
     at = cells.index("Mill Lane")
     assert cells[at + 1] == "Revenue per available hour"

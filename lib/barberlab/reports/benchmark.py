@@ -71,6 +71,13 @@ class Placed:
     score: Score | None = None
     needs: str = ""
 
+    def table(self) -> pd.DataFrame:
+        """One row a shop: segment, the one it leans to, chance, the chances of all five. Kept with the run."""
+        columns = ["unit", *SEGMENTS, "leaning", "chance", "segment"]
+        found = pd.DataFrame(columns=columns) if self.given is None else self.given.rename_axis("unit").reset_index()
+        found.attrs = {"by": self.by, "needs": self.needs}
+        return found
+
 
 def judged(frames: Mapping[str, pd.DataFrame], months: int = MONTHS, skip: int = 0, draws: int = DRAWS) -> Judged:
     """Every KPI over its last `months` known months, `skip` months ago.

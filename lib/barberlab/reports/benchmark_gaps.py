@@ -74,8 +74,11 @@ def _differ(count: int) -> str:
     return "differs" if count == 1 else "differ"
 
 
-def worth_table(found: Judged, frames: Mapping[str, pd.DataFrame], names: Mapping[str, str]) -> Block:
-    """What the real gaps in money come to in a year: hours, tickets and missed visits."""
+def worth(found: Judged, frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """What each real gap in hours, tickets and missed visits comes to in a year: unit, metric, ranges, chances.
+
+    In minor units; what falls short is negative. Kept with the run.
+    """
     ticket = found.ranked.get("average_ticket")
     each = {"revenue_per_available_hour": 1.0, "average_ticket": 1.0}
     if ticket is not None:
@@ -86,8 +89,15 @@ def worth_table(found: Judged, frames: Mapping[str, pd.DataFrame], names: Mappin
         real = insight.gaps(ranked)
         money = insight.worth(ranked, _yearly(frames[metric]), each[metric])
         both = money.join(real[["real", "p_above", "p_below"]])
-        rows.append(both[both["real"]].reset_index().assign(metric=label(metric)))
-    table = pd.concat(rows) if rows else pd.DataFrame(columns=["mid"])
+        rows.append(both[both["real"]].reset_index().assign(metric=metric))
+    empty = pd.DataFrame(columns=["unit", "mid", "low80", "high80", "low95", "high95", "p_above", "p_below", "metric"])
+    table = pd.concat(rows, ignore_index=True) if rows else empty
+    table.attrs = {"currency": found.currency}
+    return table
+
+
+def worth_table(found: Judged, table: pd.DataFrame, names: Mapping[str, str]) -> Block:
+    """What `worth` gave, the largest first."""
     if table.dropna(subset=["mid"]).empty:
         return Paragraph("No gap in money is real, so there is none to put a price on.")
     return _priced(table, names, prose.Money(found.currency))
@@ -107,6 +117,7 @@ def _priced(table: pd.DataFrame, names: Mapping[str, str], money: prose.Money) -
     said = [prose.estimate(row.mid, row.low80, row.high80, money) for row in table.itertuples()]
     table = table.assign(
         shop=table["unit"].map(names),
+        metric=table["metric"].map(label),
         worth=[one.value for one in said],
         range=[one.eight_in_ten.removeprefix("8 in 10: ") for one in said],
         sure=[prose.chance(min(max(row.p_above, row.p_below), 1.0)) for row in table.itertuples()],

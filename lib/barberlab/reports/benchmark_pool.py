@@ -40,6 +40,55 @@ def asked(reader: Callable[[str], Release], network: str) -> Pool:
         return Pool(None, lacking.needs)
 
 
+def positions(pool: Pool, found: Judged, shops: int) -> pd.DataFrame:
+    """What is kept of the network's place: a row a figure with own, better, low80, high80 (per cent of shops), needs.
+
+    least and most: what the release can tell at all. attrs: needs, where, months, simulated, dark (suppressed circles).
+    """
+    rows, told = [], {"needs": pool.needs, "currency": found.currency}
+    try:
+        cell = pool.release.cell_of(shops) if pool.release else None
+        rows = [_placed(pool.release, cell.name, found, kpi) for kpi in pool.release.spec.kpis] if cell else []
+    except Lacking as lacking:
+        told, cell = told | {"needs": lacking.needs}, None
+    if cell:
+        dark = {one.name for one in pool.release.dark()}
+        told["dark"] = [one.label for one in pool.release.spec.cells_of(shops) if one.name in dark]
+        told["where"] = f"{cell.label}, {pool.release.networks(cell.name)} networks"
+        told |= {"month": _ends(pool.release)[0], "simulated": pool.release.source == SIMULATED}
+    frame = pd.DataFrame(
+        rows, columns=["metric", "label", "own", "better", "low80", "high80", "least", "most", "needs"]
+    )
+    frame.attrs = told
+    return frame
+
+
+def _placed(release: Release, cell: str, found: Judged, kpi) -> dict[str, object]:
+    own = found.ranked.get(kpi.name)
+    line = {"metric": kpi.name, "label": kpi.label, "needs": ""}
+    if own is None:
+        return line | {"needs": "the figure itself"}
+    line["own"] = float(np.median(own.network))
+    try:
+        (mid, low, high), (least, most), _ = _place(release, cell, own.network, kpi, found.currency)
+    except Lacking as lacking:
+        return line | {"needs": lacking.needs}
+    return line | {"better": mid, "low80": low, "high80": high, "least": least, "most": most}
+
+
+def _place(
+    release: Release, cell: str, network: np.ndarray, kpi, currency: str
+) -> tuple[np.ndarray, tuple[float, float], pd.DataFrame]:
+    """(middle, low, high) per cent of shops that the network does better than, the ends told, and the cut-points."""
+    place = release.position(kpi.name, network, currency, cell).iloc[0]
+    cuts = release.cutpoints(kpi.name, currency, cell)
+    better = place[["percentile", "low80", "high80"]].to_numpy(float)
+    ends = (float(cuts.index.min()), float(cuts.index.max()))
+    if kpi.better == "low":
+        better, ends = (100 - better)[[0, 2, 1]], (100 - ends[1], 100 - ends[0])
+    return better, ends, cuts
+
+
 def position_table(pool: Pool, found: Judged, shops: int) -> Block:
     """Of each key figure: the network's own value, what part of the pool's shops it is better than, and how sure.
 
@@ -101,19 +150,13 @@ def _row(release: Release, cell: str, found: Judged, kpi) -> dict[str, object]:
     printed = form(kpi.name, found.currency)
     mine = {"own": printed.table(float(np.median(own.network)))}
     try:
-        place = release.position(kpi.name, own.network, found.currency, cell).iloc[0]
-        cuts = release.cutpoints(kpi.name, found.currency, cell)
+        (mid, low, high), ends, cuts = _place(release, cell, own.network, kpi, found.currency)
     except Lacking as lacking:
         return empty | mine | {"better": marks.tag(f"needs {lacking.needs}", "na")}
-    better = place[["percentile", "low80", "high80"]].to_numpy(float)
-    ends = (float(cuts.index.min()), float(cuts.index.max()))
-    if kpi.better == "low":
-        better, ends = (100 - better)[[0, 2, 1]], (100 - ends[1], 100 - ends[0])
-    mid, low, high = better
     quarters = " · ".join(printed(float(cuts.loc[p, "value"])) for p in (25, 50, 75))
     said = f"better than {mid:.0f}%, 8 in 10: {low:.0f} to {high:.0f}"
     track = marks.range_track(mid, (low, high), (low, high), (0, 100), said, _MIDDLE, ticks=(25, 75))
-    told = {"better": _part(mid, ends), "range": f"{low:.0f}–{high:.0f}%", "track": track, "quarters": quarters}
+    told = {"better": part(mid, ends), "range": f"{low:.0f}–{high:.0f}%", "track": track, "quarters": quarters}
     return empty | mine | told | {"above": low > _MIDDLE, "segment": _segment(release, kpi.name, own, found, cell)}
 
 
@@ -127,7 +170,7 @@ def _segment(release: Release, kpi: str, own: Ranked, found: Judged, cell: str) 
     return benchmark_segments.tag(one["segment"], one["leaning"], float(one["chance"]))
 
 
-def _part(mid: float, ends: tuple[float, float]) -> str:
+def part(mid: float, ends: tuple[float, float]) -> str:
     """In whole per cent, within what the release tells."""
     if mid >= ends[1] - 0.5:
         return f"{ends[1]:.0f}% or more"

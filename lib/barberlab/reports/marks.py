@@ -40,6 +40,11 @@ def link(text: str, href: str) -> Mark:
     return Mark(Markup('<a href="{}">{}</a>').format(href, text))
 
 
+def under(text: Mark | str, small: str) -> Mark:
+    """A value with a quieter line under it, such as its range."""
+    return Mark(Markup('{} <small class="under">{}</small>').format(text, small))
+
+
 def tag(text: str, state: str) -> Mark:
     """A word on its own ground: good, bad, stale, learn(ing), known, or na (dashed: not available, no clear effect)."""
     if state not in STATES:
@@ -68,6 +73,14 @@ def verdict(amount: str, judged: str, rose: bool | None = None, rest: str = "") 
     after = ", ".join(filter(None, (rest, doubt)))
     shown = Markup('<span class="{}"><span aria-hidden="true">{} </span><span class="sr">{}</span>{}</span> {}')
     return Mark(shown.format(VERDICTS[judged], sign, word, said, after))
+
+
+def pips(chance: float, words: str) -> Mark:
+    """A chance as ten pips, the last one half where it comes to five in a hundred, beside its words."""
+    halves = round(min(max(chance, 0.0), 1.0) * 20)
+    kinds = ["full"] * (halves // 2) + ["half"] * (halves % 2)
+    drawn = Markup("").join(Markup('<i class="{}"></i>').format(kind) for kind in [*kinds, *[""] * (10 - len(kinds))])
+    return Mark(Markup('<span class="pips" aria-hidden="true">{}</span>{}').format(drawn, words))
 
 
 def sparkline(values: Sequence[float | None]) -> Mark:
