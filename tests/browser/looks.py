@@ -1,0 +1,138 @@
+"""A window that notes what must not happen, and a careful look at a page: axe-core and pictures, by size and theme."""
+
+import hashlib
+import os
+import re
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from urllib.parse import urldefrag, urlsplit
+
+from playwright.sync_api import Page, Response
+
+SIZES = {"desktop": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
+THEMES = ("light", "dark")
+SERIOUS = {"serious", "critical"}
+# What differs between two loads of one page: the token of its form, and the nonce and kernel of a live one.
+_OF_ONE_LOAD = re.compile(r'name="_xsrf" value="[^"]*"|nonce="[^"]*"')
+# Rules that read the document alone have spoken once they have spoken in light.
+_OF_COLOUR = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
+
+
+class Window:
+    """A page of one who is signed in. `wrong` collects errors of the console, of scripts, and requests that leave."""
+
+    def __init__(self, page: Page, port: int):
+        self.page, self.own, self.wrong = page, f"http://127.0.0.1:{port}", []
+        self.expected = 0
+        page.on("console", lambda said: said.type == "error" and self._console(said.text))
+        page.on("pageerror", lambda error: self.wrong.append(f"{page.url}: {error}"))
+        page.on("request", lambda asked: self._asked(asked.url))
+
+    def open(self, path: str, status: int = 200) -> Response:
+        """The page at `path`, which answers `status`."""
+        self.expected = status
+        answer = self.page.goto(f"{self.own}{path}")
+        assert answer.status == status, f"{path}: {answer.status}"
+        return answer
+
+    def doors(self) -> list[str]:
+        """Paths of all pages of this server that the page links to, in order."""
+        links = self.page.locator("a[href]").evaluate_all("links => links.map(link => link.href)")
+        own = [urlsplit(urldefrag(link).url).path for link in links if link.startswith(f"{self.own}/")]
+        return list(dict.fromkeys(own))
+
+    def _console(self, said: str) -> None:
+        # Chromium reports the status of a page that was asked for as an error of its own.
+        if self.expected >= 400 and f"status of {self.expected}" in said:
+            return
+        self.wrong.append(f"{self.page.url}: {said}")
+
+    def _asked(self, url: str) -> None:
+        if not url.startswith((f"{self.own}/", "data:", "blob:")):
+            self.wrong.append(f"{self.page.url} asks for {url}")
+
+
+@dataclass
+class Looks:
+    """Careful looks at pages; one that comes again with the same content is not looked at twice.
+
+    folder: where pictures go, named by size, theme, role and page.
+    """
+
+    folder: Path
+    seen: dict[str, str] = field(default_factory=dict)
+
+    def at(self, window: Window, role: str, said: str = "") -> list[str]:
+        """What is wrong with the page that the window shows, at each size and in each theme; takes its pictures.
+
+        said: the page's HTML as the server sent it, by default as it stands.
+        """
+        name = _name(urlsplit(window.page.url).path)
+        content = hashlib.sha256(_OF_ONE_LOAD.sub("", said or window.page.content()).encode()).hexdigest()
+        known = self.seen.setdefault(content, f"{role}-{name}")
+        if known != f"{role}-{name}":
+            self._same_pictures(known, f"{role}-{name}")
+            return []
+        return [
+            finding
+            for size in SIZES
+            for theme in THEMES
+            for finding in self._at(window.page, f"{role}-{name}", size, theme)
+        ]
+
+    def _at(self, page: Page, name: str, size: str, theme: str) -> list[str]:
+        page.set_viewport_size(SIZES[size])
+        page.emulate_media(color_scheme=theme)
+        found = [f"{name}, {size}, {theme}: {finding}" for finding in [*axe(page, theme == "light"), *sideways(page)]]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=self._picture(name, size, theme), full_page=True)
+        return found
+
+    def _picture(self, name: str, size: str, theme: str) -> Path:
+        return self.folder / f"{size}-{theme}-{name}.png"
+
+    def _same_pictures(self, known: str, name: str) -> None:
+        for size in SIZES:
+            for theme in THEMES:
+                here = self._picture(name, size, theme)
+                here.unlink(missing_ok=True)
+                os.link(self._picture(known, size, theme), here)
+
+
+def _name(path: str) -> str:
+    return re.sub(r"\W+", "-", path.removesuffix(".html").removeprefix("/")).strip("-") or "networks"
+
+
+def axe(page: Page, every_rule: bool = True) -> list[str]:
+    """Serious and critical findings of axe-core, one line an element; else of colours alone."""
+    options = {"resultTypes": ["violations"], "preload": False, "iframes": False}
+    page.evaluate(_axe())
+    answer = page.evaluate("options => axe.run(options)", options if every_rule else options | _OF_COLOUR)
+    return [
+        f"{rule['id']} ({rule['impact']}) at {' '.join(map(str, node['target']))}: {node['html'][:120]}"
+        for rule in answer["violations"]
+        if rule["impact"] in SERIOUS
+        for node in rule["nodes"]
+    ]
+
+
+@cache
+def _axe() -> str:
+    from axe_playwright_python.base import AXE_SCRIPT
+
+    return AXE_SCRIPT
+
+
+def sideways(page: Page) -> list[str]:
+    """What makes the page wider than its window."""
+    return page.evaluate(
+        """() => {
+            const wide = document.documentElement.clientWidth;
+            if (document.documentElement.scrollWidth <= wide) return [];
+            const out = [...document.querySelectorAll("body *")].filter(
+                e => e.getBoundingClientRect().right > wide + 1);
+            return [`wider than its window: ${document.documentElement.scrollWidth} of ${wide} px, `
+                + out.slice(0, 3).map(e => e.outerHTML.slice(0, 80)).join(" | ")];
+        }"""
+    )
