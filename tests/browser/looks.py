@@ -12,6 +12,7 @@ from playwright.sync_api import Page, Response
 
 SIZES = {"desktop": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
 THEMES = ("light", "dark")
+LEAST_PX = 11.5  # notes are 12
 SERIOUS = {"serious", "critical"}
 # What differs between two loads of one page: the token of its form, and the nonce and kernel of a live one.
 _OF_ONE_LOAD = re.compile(r'name="_xsrf" value="[^"]*"|nonce="[^"]*"')
@@ -25,7 +26,7 @@ class Window:
     def __init__(self, page: Page, port: int):
         self.page, self.own, self.wrong = page, f"http://127.0.0.1:{port}", []
         self.expected = 0
-        page.on("console", lambda said: said.type == "error" and self._console(said.text))
+        page.on("console", lambda said: said.type == "error" and self._console(said.text, said.location["url"]))
         page.on("pageerror", lambda error: self.wrong.append(f"{page.url}: {error}"))
         page.on("request", lambda asked: self._asked(asked.url))
 
@@ -42,9 +43,10 @@ class Window:
         own = [urlsplit(urldefrag(link).url).path for link in links if link.startswith(f"{self.own}/")]
         return list(dict.fromkeys(own))
 
-    def _console(self, said: str) -> None:
-        # Chromium reports the status of a page that was asked for as an error of its own.
-        if self.expected >= 400 and f"status of {self.expected}" in said:
+    def _console(self, said: str, where: str) -> None:
+        # Chromium reports the status of a page that was asked for as an error of its own, and of plain text, which
+        # cannot say that it has no icon, that it has none.
+        if (self.expected >= 400 and f"status of {self.expected}" in said) or where.endswith("/favicon.ico"):
             return
         self.wrong.append(f"{self.page.url}: {said}")
 
@@ -84,7 +86,8 @@ class Looks:
     def _at(self, page: Page, name: str, size: str, theme: str) -> list[str]:
         page.set_viewport_size(SIZES[size])
         page.emulate_media(color_scheme=theme)
-        found = [f"{name}, {size}, {theme}: {finding}" for finding in [*axe(page, theme == "light"), *sideways(page)]]
+        findings = [*axe(page, theme == "light"), *sideways(page), *tiny(page)]
+        found = [f"{name}, {size}, {theme}: {finding}" for finding in findings]
         self.folder.mkdir(parents=True, exist_ok=True)
         page.screenshot(path=self._picture(name, size, theme), full_page=True)
         return found
@@ -125,14 +128,37 @@ def _axe() -> str:
 
 
 def sideways(page: Page) -> list[str]:
-    """What makes the page wider than its window."""
+    """What must be pushed sideways to be read: the page itself, or a part of it that is cut off.
+
+    But for the numbers behind a figure, which are looked up and not read.
+    """
     return page.evaluate(
         """() => {
-            const wide = document.documentElement.clientWidth;
-            if (document.documentElement.scrollWidth <= wide) return [];
-            const out = [...document.querySelectorAll("body *")].filter(
-                e => e.getBoundingClientRect().right > wide + 1);
-            return [`wider than its window: ${document.documentElement.scrollWidth} of ${wide} px, `
-                + out.slice(0, 3).map(e => e.outerHTML.slice(0, 80)).join(" | ")];
+            const said = e => `${e.clientWidth} px show ${e.scrollWidth} of ${e.outerHTML.slice(0, 80)}`;
+            const root = document.documentElement;
+            const out = root.scrollWidth > root.clientWidth ? [root] : [];
+            const cut = [...document.querySelectorAll("body *")].filter(e =>
+                e.clientWidth && e.scrollWidth > e.clientWidth + 1
+                && ["auto", "scroll", "hidden"].includes(getComputedStyle(e).overflowX)
+                && !e.matches(".sr, .numbers *"));
+            return [...out, ...cut].map(e => `cut off: ${said(e)}`);
         }"""
+    )
+
+
+def tiny(page: Page) -> list[str]:
+    """Words smaller than notes are, as they appear: drawings may be shrunk."""
+    return page.evaluate(
+        """least => {
+            const found = new Set();
+            for (const e of document.querySelectorAll("body *")) {
+                const own = [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim());
+                if (!own || !e.getClientRects().length || e.classList.contains("sr")) continue;
+                const scale = e.getScreenCTM ? Math.hypot(e.getScreenCTM().a, e.getScreenCTM().b) : 1;
+                const size = parseFloat(getComputedStyle(e).fontSize) * scale;
+                if (size < least) found.add(`tiny: ${size.toFixed(1)} px: ${e.textContent.trim().slice(0, 40)}`);
+            }
+            return [...found].slice(0, 5);
+        }""",
+        LEAST_PX,
     )
