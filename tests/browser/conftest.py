@@ -6,6 +6,7 @@ without one. Screenshots stay in BARBERLAB_SCREENSHOTS, by default screenshots/ 
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from serve import house
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 NEEDED = os.environ.get("BARBERLAB_BROWSER") == "required"
 SCREENSHOTS = Path(os.environ.get("BARBERLAB_SCREENSHOTS") or house.REPO / "screenshots")
-HERE = Path(__file__).parent
+HERE, STARTED = Path(__file__).parent, time.time()
 
 
 def pytest_collection_modifyitems(items) -> None:
@@ -66,8 +67,10 @@ def browser():
 
 @pytest.fixture(scope="session")
 def looks() -> Looks:
-    """What was looked at already, and where its pictures are."""
-    shutil.rmtree(SCREENSHOTS, ignore_errors=True)
+    """What was looked at already, and where its pictures are; an earlier day's are put away."""
+    for picture in SCREENSHOTS.glob("*.png"):
+        if picture.stat().st_mtime < STARTED:
+            picture.unlink(missing_ok=True)
     return Looks(SCREENSHOTS)
 
 

@@ -7,7 +7,7 @@ from browser import looks
 BAD = {
     "<input>": "label (critical)",
     '<p style="color:#bbb;background:#fff">Twelve visits</p>': "color-contrast (serious)",
-    '<div style="width:100px;overflow:auto"><p style="width:500px">Wide</p></div>': "scrollable-region-focusable",
+    '<div style="width:100px;overflow:auto"><p style="width:500px">Wide</p></div>': "cut off: 100 px show 500",
     '<div style="width:3000px">Wider than any window</div>': "cut off",
     '<p style="font-size:9px">Nine visits</p>': "tiny: 9.0 px",
     '<svg viewBox="0 0 100 10" width="50"><text y="9" font-size="14">Ten</text></svg>': "tiny: 7.0 px",
