@@ -5,6 +5,7 @@ import os
 import re
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import product
 from pathlib import Path
 from urllib.parse import urldefrag, urlsplit
 
@@ -12,11 +13,12 @@ from playwright.sync_api import Page, Response
 
 SIZES = {"desktop": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
 THEMES = ("light", "dark")
+_OF_ONE_SHOP = re.compile(r"/n/[^/]+/[^/]+/(shop|barber)/")
 LEAST_PX = 11.5  # notes are 12
 SERIOUS = {"serious", "critical"}
 # What differs between two loads of one page: the token of its form, and the nonce and kernel of a live one.
 _OF_ONE_LOAD = re.compile(r'name="_xsrf" value="[^"]*"|nonce="[^"]*"')
-# Rules that read the document alone have spoken once they have spoken in light.
+# Rules that read the document alone have spoken once they have spoken at a size.
 _OF_COLOUR = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
 
 
@@ -59,34 +61,40 @@ class Window:
 class Looks:
     """Careful looks at pages; one that comes again with the same content is not looked at twice.
 
-    folder: where pictures go, named by size, theme, role and page.
+    Of pages that only differ by the shop that they are about, the first is looked at in every way, and the others in
+    each size and each theme once. folder: where pictures go, named by size, theme, role and page.
     """
 
     folder: Path
-    seen: dict[str, str] = field(default_factory=dict)
+    seen: dict[str, tuple[str, tuple]] = field(default_factory=dict)
+    kinds: set[str] = field(default_factory=set)
 
     def at(self, window: Window, role: str, said: str = "") -> list[str]:
         """What is wrong with the page that the window shows, at each size and in each theme; takes its pictures.
 
         said: the page's HTML as the server sent it, by default as it stands.
         """
-        name = _name(urlsplit(window.page.url).path)
+        path = urlsplit(window.page.url).path
+        name = f"{role}-{_name(path)}"
         content = hashlib.sha256(_OF_ONE_LOAD.sub("", said or window.page.content()).encode()).hexdigest()
-        known = self.seen.setdefault(content, f"{role}-{name}")
-        if known != f"{role}-{name}":
-            self._same_pictures(known, f"{role}-{name}")
+        if content in self.seen:
+            self._same_pictures(self.seen[content], name)
             return []
-        return [
-            finding
-            for size in SIZES
-            for theme in THEMES
-            for finding in self._at(window.page, f"{role}-{name}", size, theme)
-        ]
+        ways = self._ways(path)
+        self.seen[content] = name, ways
+        return [finding for way in ways for finding in self._at(window.page, name, *way)]
+
+    def _ways(self, path: str) -> tuple[tuple[str, str], ...]:
+        kind = path.rpartition("/")[0] if _OF_ONE_SHOP.search(path) else path
+        if kind in self.kinds:
+            return tuple(zip(SIZES, THEMES, strict=True))
+        self.kinds |= {kind} if kind != path else set()
+        return tuple(product(SIZES, THEMES))
 
     def _at(self, page: Page, name: str, size: str, theme: str) -> list[str]:
         page.set_viewport_size(SIZES[size])
         page.emulate_media(color_scheme=theme)
-        findings = [*axe(page, theme == "light"), *sideways(page), *tiny(page)]
+        findings = [*axe(page, every_rule=(size, theme) != ("desktop", "dark")), *sideways(page), *tiny(page)]
         found = [f"{name}, {size}, {theme}: {finding}" for finding in findings]
         self.folder.mkdir(parents=True, exist_ok=True)
         page.screenshot(path=self._picture(name, size, theme), full_page=True)
@@ -95,12 +103,12 @@ class Looks:
     def _picture(self, name: str, size: str, theme: str) -> Path:
         return self.folder / f"{size}-{theme}-{name}.png"
 
-    def _same_pictures(self, known: str, name: str) -> None:
-        for size in SIZES:
-            for theme in THEMES:
-                here = self._picture(name, size, theme)
+    def _same_pictures(self, known: tuple[str, tuple], name: str) -> None:
+        for way in known[1]:
+            here, there = self._picture(name, *way), self._picture(known[0], *way)
+            if here != there:
                 here.unlink(missing_ok=True)
-                os.link(self._picture(known, size, theme), here)
+                os.link(there, here)
 
 
 def _name(path: str) -> str:
@@ -110,7 +118,8 @@ def _name(path: str) -> str:
 def axe(page: Page, every_rule: bool = True) -> list[str]:
     """Serious and critical findings of axe-core, one line an element; else of colours alone."""
     options = {"resultTypes": ["violations"], "preload": False, "iframes": False}
-    page.evaluate(_axe())
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(_axe())
     answer = page.evaluate("options => axe.run(options)", options if every_rule else options | _OF_COLOUR)
     return [
         f"{rule['id']} ({rule['impact']}) at {' '.join(map(str, node['target']))}: {node['html'][:120]}"
