@@ -145,6 +145,7 @@ RULES: Mapping[str, Rule] = {
     r"/provider/back": anybody,
     r"/metrics": of_metrics,
     r"/": signed_in,
+    r"/index\.html": signed_in,
     r"/operations": of_operations,
     rf"/n/{NETWORK}/(?:index\.html)?": of_network,
     rf"/n/{NETWORK}/what-if": of_whatif,
