@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from barberlab.decisions.outlook import COLUMNS, outlook, value_at_risk
-from barberlab.decisions.standing import standing
+from barberlab.decisions.standing import ALL_SHOPS, at_risk, standing
 from barberlab.models.cohorts import cohorts, new_clients, second_visits
 from barberlab.models.recency import outcomes
 from clients_made import TODAY, outlook_of
@@ -43,6 +43,17 @@ def test_value_at_risk_is_the_chance_of_leaving_times_what_a_year_would_bring(lo
     np.testing.assert_allclose(c["value_at_risk"], c["no_visit"] * c["worth"])
     assert (c["worth"] < c["yearly_visits"] * c["spend"]).all(), "a discounted year is less than its visits' takings"
     assert (c["worth"] > 0.9 * c["yearly_visits"] * c["spend"]).all()
+
+
+def test_what_is_at_risk_in_the_shops_adds_up_to_what_is_at_risk_in_all(look):
+    found = at_risk(look.clients, 1, seed=1).set_index("location_id")
+    whole, shops = found.loc[ALL_SHOPS], found.drop(ALL_SHOPS)
+    total = value_at_risk(look.clients, seed=1)
+    assert (whole["n"], shops["n"].sum()) == (len(look.clients),) * 2
+    assert shops["value_at_risk"].sum() == pytest.approx(total.mean)
+    assert (whole["value_at_risk"], whole["risk_low80"]) == pytest.approx((total.mean, total.low80))
+    assert (found["risk_low80"] < found["value_at_risk"]).all()
+    assert (found["value_at_risk"] < found["risk_high80"]).all()
 
 
 def test_a_total_lies_within_its_range_and_the_wider_range_around_it(look):

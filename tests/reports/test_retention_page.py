@@ -307,3 +307,17 @@ def test_the_page_in_short_names_the_shops_that_lose_more_and_the_effect():
     assert isinstance(said, FiveLines)
     assert said.lines[0][0] == "New York very likely loses more clients than the network."
     assert "by +5.0 pts" in said.lines[2][0]
+
+
+def test_the_table_for_boards_counts_the_weeks_list_once_in_all_shops_and_once_in_its_own():
+    found = list_of(MANY)
+    kept = retention.risk_table(MANY, found, 30, seed=1).set_index("location_id")
+    assert kept.loc["", "to_ask"] == len(found.to_contact) == kept.drop("")["to_ask"].sum()
+    assert kept.loc["", "gain"] == pytest.approx(found.to_contact["gain"].sum())
+    assert kept.attrs["needs"] is None
+
+
+def test_the_table_for_boards_says_what_a_network_without_clients_needs():
+    kept = retention.risk_table(LACKING, list_of(LACKING), 30, seed=1)
+    assert kept.empty
+    assert kept.attrs["needs"] == LACKING.needs

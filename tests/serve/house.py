@@ -59,10 +59,11 @@ def page(title: str, about: tuple[str, ...]) -> str:
 
 
 def shop_pages(network: str, said: str = "") -> dict[str, str]:
-    """A page of all shops, one of each shop and one of each barber."""
+    """A page of all shops, of each shop one and one of its clients, and one of each barber."""
     own = SHOPS[network]
     found = {"report.html": page(f"{network} shops {said}", own)}
     found |= {f"shop/{shop}.html": page(shop, (shop,)) for shop in own}
+    found |= {f"clients/{shop}.html": page(f"{shop} clients", (shop,)) for shop in own}
     return found | {f"barber/{BARBERS[shop]}.html": page(BARBERS[shop], ()) for shop in own}
 
 

@@ -61,7 +61,7 @@ def segment_table(there: Placed, before: Placed, names: Mapping[str, str]) -> Bl
     frame = there.given.copy()
     moved = moves(there, before)
     frame["shop"] = [names[unit] for unit in frame.index]
-    frame["tag"] = [_tag(row.segment, row.leaning, row.chance) for row in frame.itertuples()]
+    frame["tag"] = [tag(row.segment, row.leaning, row.chance) for row in frame.itertuples()]
     frame["move"] = [_move(moved.get(unit)) for unit in frame.index]
     columns = [tables.Column("shop", "Shop"), tables.Column("tag", "Segment, chance it is right")]
     if there.score is not None:
@@ -82,7 +82,8 @@ def segment_table(there: Placed, before: Placed, names: Mapping[str, str]) -> Bl
     return TableBlock("Every shop’s segment", tables.table(frame, columns), subtitle=subtitle, note=_list_errors(there))
 
 
-def _tag(segment: str, leaning: str, chance: float) -> marks.Mark:
+def tag(segment: str, leaning: str, chance: float) -> marks.Mark:
+    """A segment on its colour with its chance; an uncertain one with where it leans."""
     if segment == UNCERTAIN:
         return marks.together(marks.segment(UNCERTAIN), f"{prose.chance(chance)} {leaning.lower()}")
     return marks.together(marks.segment(segment, SEGMENTS.index(segment) + 1), prose.chance(chance))

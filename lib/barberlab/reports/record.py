@@ -71,7 +71,7 @@ def track_record(record: Record, horizon: int, currency: str) -> Block:
     ranges = [prose.span(low, high, form) for _, low, high in ends]
     shown = shown.assign(foreseen=foreseen, range=ranges, came=came)
     subtitle = f"Revenue of all shops in the {horizon} weeks after. {_latest(len(sums))}{_inside(sums)}"
-    return TableBlock(_in_a_sentence(sums, horizon), tables.table(shown, columns), subtitle=subtitle, note=_how(record))
+    return TableBlock(in_a_sentence(sums, horizon), tables.table(shown, columns), subtitle=subtitle, note=_how(record))
 
 
 def _day(day: pd.Timestamp) -> str:
@@ -90,8 +90,11 @@ def _spelled(n: int) -> str:
     return "None" if n == 0 else prose.spelled(n).capitalize()
 
 
-def _in_a_sentence(sums: pd.DataFrame, horizon: int) -> str:
-    """The record in a sentence; "within 5%" is said only where each forecast was that near."""
+def in_a_sentence(sums: pd.DataFrame, horizon: int) -> str:
+    """The record of all shops' totals, `scorecard.totals`, in a sentence.
+
+    "Within 5%" is said only where each forecast was that near.
+    """
     error, plain = sums["error"].abs(), prose.Rate(1)(sums["naive_error"].abs().mean())
     if (error <= KEPT_ACCURACY).all():
         every = "The one forecast" if len(sums) == 1 else f"All {prose.spelled(len(sums))} forecasts"

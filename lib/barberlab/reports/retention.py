@@ -4,6 +4,7 @@ import pandas as pd
 
 from barberlab.decisions.outlook import Outlook, Sum, value_at_risk
 from barberlab.decisions.retention import MEASURED, Listed
+from barberlab.decisions.standing import ALL_SHOPS, at_risk
 from barberlab.decisions.uplift import ALL
 from barberlab.models.cohorts import SECOND_WITHIN
 from barberlab.reports import prose
@@ -87,6 +88,22 @@ def in_short(look: Outlook, by_shop: pd.DataFrame, listed: Listed, uplift: pd.Da
         return NotAvailable(TITLE, look.needs)
     said = [_shops(by_shop, names), _asking(listed), _effect(uplift)]
     return FiveLines(tuple(line for line in said if line))
+
+
+def risk_table(look: Outlook, listed: Listed, least: int, seed: int) -> pd.DataFrame:
+    """What is kept of who may not come back, for boards: `standing.at_risk` with to_ask and gain of the week's list.
+
+    One row for all shops, location_id "", and one a shop. attrs: needs, needs_money and needs_list say what each lacks.
+    """
+    frame = at_risk(look.clients, least, seed)
+    asked = listed.to_contact.reindex(columns=["client_id", "location_id", "gain"])
+    both = pd.concat([asked.assign(location_id=ALL_SHOPS), asked])
+    told = both.groupby("location_id").agg(to_ask=("client_id", "size"), gain=("gain", "sum"))
+    frame = frame.merge(told, on="location_id", how="left").fillna({"to_ask": 0, "gain": 0.0})
+    frame.attrs = {"needs": look.needs, "needs_money": look.needs_money, "needs_list": listed.needs} | {
+        "horizon_days": look.horizon_days, "current_days": look.current_days,
+    }  # fmt: skip
+    return frame
 
 
 def _shops(by_shop: pd.DataFrame, names: dict) -> tuple[str, str] | None:

@@ -19,15 +19,17 @@ from barberlab.serve.people import Person
 from barberlab.serve.sessions import Session
 
 WHOLE, SHOPS, SELF, RUNS = "the whole network", "own shops", "own figures", "runs of all networks, no rows"
-KINDS = ("network", "shop", "barber", "whatif", "operations", "metrics")
+KINDS = ("network", "shop", "clients", "barber", "whatif", "operations", "metrics")
+# "clients" is a shop's list of clients to ask back, under pseudonyms. A franchisor may see those of corporate shops
+# alone, and which these are the data do not say.
 ACCESS: Mapping[str, Mapping[str, str]] = {
     "operator": {"operations": RUNS, "metrics": RUNS},
     "franchisor": {"network": WHOLE, "shop": WHOLE, "whatif": WHOLE},
-    "region": {"shop": SHOPS, "whatif": SHOPS},
-    "owner": {"shop": SHOPS, "whatif": SHOPS},
-    "manager": {"shop": SHOPS, "whatif": SHOPS},
+    "region": {"shop": SHOPS, "clients": SHOPS, "whatif": SHOPS},
+    "owner": {"shop": SHOPS, "clients": SHOPS, "whatif": SHOPS},
+    "manager": {"shop": SHOPS, "clients": SHOPS, "whatif": SHOPS},
     "barber": {"barber": SELF},
-    "analyst": {"network": WHOLE, "shop": WHOLE, "whatif": WHOLE},
+    "analyst": {"network": WHOLE, "shop": WHOLE, "clients": WHOLE, "whatif": WHOLE},
 }
 
 SESSION_COOKIE = "barberlab"
