@@ -78,12 +78,13 @@ def test_without_a_forecast_every_block_is_the_same_dashed_box():
         forecast.by_month(TOO_YOUNG, daily, "USD"),
         forecast.shop_table(TOO_YOUNG, NAMES, "USD", NO_PAST),
         forecast.unknowable(TOO_YOUNG),
+        forecast.shops_by_month(TOO_YOUNG, daily, NAMES, "USD"),
         what_if.what_if(TOO_YOUNG, levers, NAMES, "USD"),
         what_if.assumptions(TOO_YOUNG, levers),
         causes.driver_table(TOO_YOUNG, futures_made.population(), "USD"),
     ]
     assert levers == []
-    assert blocks == [TOO_YOUNG] * 7
+    assert blocks == [TOO_YOUNG] * 8
     assert forecast.monthly_draws(TOO_YOUNG, daily) is None
     assert forecast.weeks_table(TOO_YOUNG).empty
     assert forecast.totals_table(TOO_YOUNG).empty
@@ -244,6 +245,17 @@ def test_the_fan_of_months_begins_after_the_last_whole_month():
     assert "will likely bring" in figure.title
     own = forecast.by_month(one, futures_made.daily(one.history), "USD", "Old Dairy", "s0")
     assert own.numbers["value"].max() < figure.numbers["value"].max()
+
+
+def test_the_largest_shops_have_fans_of_their_own():
+    one = futures_made.made(futures_made.panel(11, 130), HORIZON)
+    names = {f"s{i}": f"Shop {i}" for i in range(11)}
+    figure = forecast.shops_by_month(one, futures_made.daily(one.history), names, "USD")
+    assert figure.numbers["shop"].nunique() == 9
+    assert "The nine largest of 11 shops" in figure.subtitle
+    assert figure.numbers["shop"].iloc[0] == names[one.totals().iloc[1:].sort_values("mid")["location_id"].iloc[-1]]
+    few = forecast.shops_by_month(found(), futures_made.daily(found().history), NAMES, "USD")
+    assert few.numbers["shop"].unique().tolist() == ["Mill Lane", "Quayside", "Old Dairy"]
 
 
 @pytest.mark.parametrize("name", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>'])

@@ -19,10 +19,11 @@ from barberlab.models.intervals import EIGHT_IN_TEN, tails
 from barberlab.models.population import Population
 from barberlab.models.posterior import LARGEST_R_HAT, LEAST_ESS, RUNAWAY_SD
 from barberlab.models.revenue import NEW_WEEKS
-from barberlab.reports import fans, marks, prose, tables
+from barberlab.reports import fans, marks, panels, prose, tables
 from barberlab.reports.blocks import Block, FiveLines, Headline, NotAvailable, Paragraph, TableBlock, slug
 
 MONTHS_SHOWN = 24
+MONTHS_BESIDE = 12  # in the small figure of a shop
 MOST_SHOPS = 40
 MOST_YOUNG = 5  # shops whose borrowed parts are told one by one
 
@@ -235,6 +236,33 @@ def by_month(found: Found, daily: pd.DataFrame, currency: str, whose: str = "all
         form=form,
         slug=slug(f"revenue-ahead-{whose}"),
         what=f"Service revenue by month, {whose}",
+    )
+
+
+def shops_by_month(found: Found, daily: pd.DataFrame, shops: Mapping[str, str], currency: str) -> Block:
+    """The same of each shop, of the nine that will bring most; a shop without a whole known month is left out."""
+    if isinstance(found, NotAvailable):
+        return found
+    months, foreseen = {}, found.by_month(daily)
+    order = found.totals().iloc[1:].sort_values("mid", ascending=False)["location_id"]
+    for shop in order:
+        known = _whole_months(daily[daily["location_id"] == shop])
+        ahead = foreseen[(foreseen["location_id"] == shop) & (foreseen["period"] > known["period"].max())]
+        known = known[known["value"] > 0].tail(MONTHS_BESIDE)
+        if len(known) and len(ahead):
+            months[shops[shop]] = pd.concat([known, ahead.drop(columns="location_id")], ignore_index=True)
+    if not months:
+        return NotAvailable("Months ahead of shops", "a whole month that is known and one that is foreseen")
+    shown = dict(list(months.items())[: panels.MOST])
+    which = "Shops" if len(shown) == len(order) else f"The {prose.spelled(len(shown))} largest of {len(order)} shops"
+    return fans.fans(
+        pd.concat(shown, names=["shop"]).reset_index("shop"),
+        "shop",
+        title="A shop's months are less sure than the network's",
+        subtitle=f"{which} by revenue ahead, {currency} a month, on one scale. Above each: 8 in 10 for its last month.",
+        form=prose.Money(currency),
+        slug="revenue-ahead-by-shop",
+        what="Service revenue by month of each shop",
     )
 
 

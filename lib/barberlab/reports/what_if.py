@@ -1,6 +1,7 @@
 """What if something changed? Levers played on the forecast's own futures, and what each takes for granted."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
 
 import numpy as np
 import pandas as pd
@@ -39,6 +40,11 @@ def usual_levers(
         scenarios.Closure(1),
     ]
     return [lever if isinstance(lever, NotAvailable) else _with_measured(lever, measured or {}) for lever in levers]
+
+
+def quarter_before(today: date) -> date:
+    """The first day of the quarter by which today's capacity is told."""
+    return today - timedelta(weeks=QUARTER)
 
 
 def one_more_chair(found: Futures, chairs: pd.DataFrame) -> scenarios.Lever | NotAvailable:
