@@ -19,7 +19,7 @@ from barberlab.data import versions
 from barberlab.errors import GateFailed
 from barberlab.runs import confine, forecasts, gates, inside, kernel, memory, outputs, results, scan
 from barberlab.runs.gates import GateResult
-from barberlab.runs.jobs import Job
+from barberlab.runs.jobs import PAPERMILL, Job
 from barberlab.runs.kernel import Failure
 from barberlab.runs.lease import Lease
 from barberlab.runs.manifest import LIB, Manifest
@@ -53,7 +53,8 @@ class Attempt:
         self._started, self._since = datetime.now(UTC), time.monotonic()
         self._durations: dict[str, Any] = {}
         self._gates: list[GateResult] = []
-        self._confinement, self._notes = "", [] if memory.is_known() else ["memory not limited: no /proc here"]
+        self._engine, self._confinement = task.engine, ""
+        self._notes = [] if memory.is_known() else ["memory not limited: no /proc here"]
         self._ran: nbformat.NotebookNode | None = None
         self._earlier: dict[str, str] = {}
 
@@ -112,6 +113,9 @@ class Attempt:
         self._durations |= {"execute": _seconds(since), "cells": list(ran.seconds)}
         files.remove_folder(self._staging / inside.EARLIER)
         self._confinement = ran.confinement
+        if ran.cold:
+            self._engine = PAPERMILL
+            self._notes.append(f"the kernel was started cold: {ran.cold}")
         self._ran = ran.notebook
         if self._ran is not None:
             kernel.save(self._ran, self._notebook_path)
@@ -187,7 +191,7 @@ class Attempt:
             gates=[asdict(gate) for gate in self._gates],
             durations=self._durations | {"total": _seconds(self._since)},
             confinement=self._confinement,
-            engine=self._task.engine,
+            engine=self._engine,
             retried=self._retried,
             notes=self._notes,
             earlier=self._earlier,
