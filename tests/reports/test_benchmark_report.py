@@ -1,6 +1,7 @@
 """The benchmark report's words and figures, from frames small enough to check by eye."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -152,7 +153,15 @@ def test_every_shop_has_its_chances_and_its_move():
     assert "96% developing, 4% average" in table
     assert table.count("● none") == 2
     assert "rose" in table
-    assert "so much of each list is wrong: elite 10% and developing 4%" in table
+    assert "so much of each list is wrong: elite 10%, developing 4% and moves under 1%" in table
+
+
+def test_the_score_names_its_parts_in_the_order_of_their_weights(workspace):
+    there = _placed(THREE)
+    both = replace(there, score=replace(there.score, parts=("average_ticket", "utilisation")))
+    said = benchmark_segments.targets_said(both, load(workspace, None).methodology, "USD").text
+    assert "a ticket of $75.00 and chair time used of 85%, each counted up to its target and weighted 20 and 25" in said
+    assert "back within 42 days is not known here" in said
 
 
 def test_all_shops_stand_in_the_bar_once():
