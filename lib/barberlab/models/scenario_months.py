@@ -1,17 +1,18 @@
-"""What if, where only whole months were kept? Levers speak of weeks; here a month's draws are laid out in weeks and back.
+"""What if, where only whole months were kept? Levers speak of weeks; a month's draws are laid out in weeks and back.
 
-A month's revenue lies evenly on its days, and a week has that of its days. What a lever makes of a week it makes of both
-months that share the week, in proportion; so no money is won or lost on the way, and a lever that does nothing changes
-nothing.
+A month's revenue lies evenly on its days, and a week has that of its days. What a lever makes of a week it makes of
+both months that share the week, in proportion; so no money is won or lost on the way, and a lever that does nothing
+changes nothing.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 
 import numpy as np
 
-from barberlab.errors import BadInput
+from barberlab.errors import BadInput, NotAvailable
 from barberlab.models import scenarios
 from barberlab.models.scenarios import Lever, Played
 
@@ -47,6 +48,16 @@ class Ahead:
     def of(self, shops: Sequence[str]) -> "Ahead":
         """The same of these shops alone, in the order that they have here; unknown ones are passed over."""
         return Ahead(self.location[own := np.isin(self.location, list(shops))], self.starts, self.draws[own])
+
+    def after(self, day: date) -> "Ahead":
+        """The months that begin after `day`: the draws of one that has begun hold what was counted of it.
+
+        Raises NotAvailable where there is none.
+        """
+        later = self.starts > np.datetime64(day)
+        if not later.any():
+            raise NotAvailable("months ahead", f"a forecast beyond {day}")
+        return Ahead(self.location, self.starts[later], self.draws[:, later])
 
     @cached_property
     def shares(self) -> np.ndarray:

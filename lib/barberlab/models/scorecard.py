@@ -11,14 +11,14 @@ import numpy as np
 import pandas as pd
 
 from barberlab.errors import NotAvailable
-from barberlab.models import naive, outlook, scores
+from barberlab.models import intervals, naive, outlook, scores
 from barberlab.models.panel import WEEK, Panel
 from barberlab.models.population import Population
 
 PUBLISHED, REMADE = "published", "made again"
 THIRDS = ("first third", "second third", "last third")
 _INSIDE = ("80", "95")
-_ENDS = tuple(f"{side}{inside}" for inside in outlook.INSIDE for side in ("low", "high"))
+_ENDS = tuple(f"{side}{inside}" for inside in intervals.INSIDE for side in ("low", "high"))
 _BOTH = ["made_on", "kind", "location_id", "mid", *_ENDS, "naive"]
 _CAME = ["actual", "shut", "naive_shut"]
 _NAIVE_DRAWS = 100  # they come with their negatives, so that few give the median

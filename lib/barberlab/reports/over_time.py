@@ -23,7 +23,6 @@ from barberlab.reports.canvas import (
     grain_of,
     in_pixels,
     kept_apart,
-    nice_ticks,
     note,
     short_period,
     shortened,
@@ -33,6 +32,7 @@ from barberlab.reports.canvas import (
     value_axis,
 )
 from barberlab.reports.tables import Column
+from barberlab.reports.ticks import nice_ticks
 
 MOST_PANELS = 9
 _COUNT = prose.Count()

@@ -1,6 +1,9 @@
 """What if something changed? Levers played on the forecast's own futures, and what each takes for granted."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -8,9 +11,11 @@ import pandas as pd
 from barberlab.models import scenarios
 from barberlab.models.assumptions import ASSUMED, Assumption
 from barberlab.models.intervals import EIGHT_IN_TEN, tails
-from barberlab.models.outlook import Outlook
 from barberlab.reports import marks, prose, tables
 from barberlab.reports.blocks import Block, NotAvailable, TableBlock
+
+if TYPE_CHECKING:
+    from barberlab.models.outlook import Outlook
 
 _SEED, _DRAWS = 0, 400
 

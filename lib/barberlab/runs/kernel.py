@@ -117,8 +117,8 @@ def _options(engine: str, attended: Attended, scratch: Path) -> dict[str, Any]:
     base, own = AsyncKernelManager, confine.own_folder(scratch)
     if engine == WARM:
         from warmkernel.engine import WarmManager as base  # noqa: PLC0415, N813
-    # Sockets in a folder of this user alone, instead of ports that everybody on the machine can listen to. Their name is
-    # no other kernel's: a parent of warm kernels removes by its name what an ended one has left.
+    # Sockets in a folder of this user alone, instead of ports that everybody on the machine can listen to. Their name
+    # is no other kernel's: a parent of warm kernels removes by its name what an ended one has left.
     sockets = own / f"k{secrets.token_hex(6)}"
     manager = {"transport": "ipc", "ip": str(sockets), "connection_file": str(own / "kernel.json")}
     return {

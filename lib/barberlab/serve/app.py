@@ -170,6 +170,7 @@ class Server(Voila):
             (r"/", pages.Networks),
             (r"/operations", pages.Operations),
             (rf"/n/{gate.NETWORK}/(?:index\.html)?", pages.Network),
+            (rf"/n/{gate.NETWORK}/shops", pages.Shops),
             (rf"/n/{gate.NETWORK}/what-if", live.WhatIf, voila_render),
             (rf"/n/{gate.NETWORK}/{gate.REPORT}/{gate.PAGE}", pages.Published),
         ]

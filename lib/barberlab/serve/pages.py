@@ -14,9 +14,9 @@ from barberlab.runs import outputs
 from barberlab.runs.outputs import PAGE
 from barberlab.runs.pages import STALE_DAYS, Standing
 from barberlab.scope import Scope
-from barberlab.serve import gate
+from barberlab.serve import ahead, gate
 from barberlab.serve.people import Person
-from barberlab.serve.shelf import BARBER, Shelf
+from barberlab.serve.shelf import Shelf
 
 
 class Own(RequestHandler):
@@ -83,8 +83,7 @@ class Published(Own):
 
     def get(self, network: str, report: str, page: str) -> None:
         """The page; whoever may only see pages below the report's own is shown the way to them."""
-        kind, whose = gate.kind_of(page)
-        if not gate.may(self.person, gate.Page(kind, network, whose)):
+        if not gate.may(self.person, gate.page_at(network, page)):
             self.redirect(f"/n/{network}/", status=303)
             return
         scope = self.person.scope(network)
@@ -95,6 +94,25 @@ class Published(Own):
                 raise HTTPError(404) from None
             home = (f"/n/{network}/", "All pages")
             self.show(doors.nothing_yet(_title(report), error.needs, self.shelf.name(network), home))
+
+
+class Shops(Own):
+    """All shops that are somebody's, together: a region's, an owner's."""
+
+    async def get(self, network: str) -> None:
+        """The page; made of what the last runs kept where nobody of the same rights has asked since."""
+        person, scope = self.person, self.person.scope(network)
+        title = TITLES[person.role]
+        found = self.shelf.all_published(scope, (ahead.COUNTED, ahead.DRAWN))
+        try:
+            if ahead.COUNTED not in found:
+                raise NotAvailable(title, f"a run: barberlab run {network}")
+            html = await self.shelf.made(f"shops of a {person.role}", scope, found, lambda: ahead.page(title, found))
+        except NotAvailable as error:
+            html = doors.nothing_yet(title, error.needs, self.shelf.name(network), (f"/n/{network}/", "All pages"))
+        for report in found:
+            html = self.shelf.behind(network, report, html)
+        self.show(html)
 
 
 class Operations(Own):
@@ -148,6 +166,9 @@ class Nothing(Own):
         raise HTTPError(404)
 
 
+TITLES = {"region": "Your region", "owner": "Your shops", "manager": "Your shop"} | dict.fromkeys(
+    ("franchisor", "analyst"), "All shops"
+)
 _TOKEN = "0000-token-of-the-form-0000"
 
 
@@ -166,10 +187,14 @@ def _groups(person: Person, scope: Scope, shelf: Shelf) -> Sequence[doors.Group]
     run = f"a run: barberlab run {scope.network}"
     if gate.may(person, gate.Page("network", scope.network)):
         yield doors.Group("Reports", [_report(one, shelf.now()) for one in standings], run)
+    if gate.may(person, gate.Page("shops", scope.network)):
+        door = doors.Door(TITLES[person.role], f"/n/{scope.network}/shops", "revenue so far and ahead")
+        yield doors.Group("Together", [door] if standings else [], run)
     if "shop" in gate.ACCESS[person.role]:
         yield doors.Group("Shops", _shops(person, scope, shelf, standings), run)
-    if BARBER in gate.ACCESS[person.role]:
-        yield doors.Group("Your figures", _figures(person, scope, shelf, standings), "a run that makes barbers' pages")
+    if "barber" in gate.ACCESS[person.role]:
+        heading = "Your figures" if person.barber else "Barbers"
+        yield doors.Group(heading, _figures(person, scope, shelf, standings), "a run that makes barbers' pages")
     if gate.may(person, gate.Page("whatif", scope.network)):
         yield doors.Group("Live", [doors.Door("What if", f"/n/{scope.network}/what-if")])
 
@@ -185,18 +210,28 @@ def _report(one: Standing, now: datetime) -> doors.Door:
 def _shops(person: Person, scope: Scope, shelf: Shelf, standings: Sequence[Standing]) -> list[doors.Door]:
     found = []
     for one in (one for one in standings if one.page):
-        pages = shelf.published(scope, one.report).pages()
+        pages = set(shelf.published(scope, one.report).pages())
         for shop, name in shelf.shops(scope).items():
             path = f"shop/{files.safe_name(shop)}.html"
-            if path in pages and gate.may(person, gate.Page("shop", scope.network, files.safe_name(shop))):
+            if path in pages and gate.may(person, gate.page_at(scope.network, path)):
                 found.append(doors.Door(str(name), f"/n/{scope.network}/{one.report}/{path}"))
     return found
 
 
 def _figures(person: Person, scope: Scope, shelf: Shelf, standings: Sequence[Standing]) -> list[doors.Door]:
-    path = f"{BARBER}/{files.safe_name(person.barber)}.html"
-    own = [one for one in standings if one.page and path in shelf.published(scope, one.report).manifest.files]
-    return [doors.Door(_title(one.report), f"/n/{scope.network}/{one.report}/{path}") for one in own]
+    found = []
+    for one in (one for one in standings if one.page):
+        published = shelf.published(scope, one.report)
+        pages = [path for path in published.pages() if gate.page_at(scope.network, path).kind == "barber"]
+        own = [path for path in pages if gate.may(person, gate.page_at(scope.network, path))]
+        names = shelf.barbers(scope, one.report) if own else {}
+        for path in own:
+            at = gate.page_at(scope.network, path)
+            shop = names.get(("shop", at.shop), at.shop)
+            says = shop if len(scope.locations or ()) > 1 else ""
+            name = _title(one.report) if person.barber else names.get(("barber", at.barber), at.barber)
+            found.append(doors.Door(name, f"/n/{scope.network}/{one.report}/{path}", says))
+    return sorted(found, key=lambda door: (door.says, door.name))
 
 
 def _title(report: str) -> str:
