@@ -261,12 +261,6 @@ def futures(base: Base, shop: str, played: Played) -> Figure:
 
     wide, phone = pen.drawings(draw, "what-if")
     subtitle = f"Revenue by month, {_whose(base, shop)}, {base.currency}. Ink: counted. "
-    bands = (Key("1 in 2", "b50"), Key("8 in 10", "b80"), Key("19 in 20", "b95"))
-    beside = (
-        Key("as foreseen, 8 in 10", "ref80"),
-        Key("with the change", "accent", "line"),
-        Key("its 8 in 10", "ink", "outline"),
-    )
     return Figure(
         slug="what-if", title="What is foreseen, month by month" if still else "With the change and without it",
         subtitle=subtitle, wide=wide, phone=phone, alt=said, key=pen.KEY if still else _BESIDE,

@@ -41,8 +41,11 @@ class Published:
     folder: Path
 
     def pages(self) -> list[str]:
-        """Paths of the pages that the scope may see: of some shops only shop/<shop>.html and barber/<shop>/<barber>.html
-        of theirs, named by `files.safe_name`. Which barber's is for the server's gate to say: a scope knows shops."""
+        """Paths of the pages that the scope may see.
+
+        Of some shops these are shop/<shop>.html and barber/<shop>/<barber>.html of theirs, named by `files.safe_name`.
+        Which barber's is for the server's gate to say: a scope knows shops.
+        """
         found = [path for path in self.manifest.files if path.endswith(".html")]
         shops = self.scope.locations
         if shops is None:

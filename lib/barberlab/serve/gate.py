@@ -47,7 +47,7 @@ class Page:
 
 
 def page_at(network: str, path: str) -> Page:
-    """What a published page is: "report.html" the network's, "shop/s01.html" a shop's, "barber/s01/b02.html" a barber's.
+    """What a published page is: report.html the network's, shop/s01.html a shop's, barber/s01/b02.html a barber's.
 
     Any other path is a page of no kind, which nobody may see.
     """

@@ -73,7 +73,7 @@ class Shelf:
         return {report: self.published(scope, report) for report in reports if report in known}
 
     async def made(self, what: str, scope: Scope, found: Mapping[str, Published], make: Callable[[], str]) -> str:
-        """HTML made from published runs: once for those runs and that scope, beside the pages that are served meanwhile.
+        """HTML made from published runs, once for those runs and that scope; pages are served meanwhile.
 
         Raises what `make` raises, each time.
         """
@@ -114,7 +114,7 @@ class Shelf:
         return {}
 
     def barbers(self, scope: Scope, report: str) -> dict[tuple[str, str], str]:
-        """Names by ("shop", file name of its id) and ("barber", file name of the pseudonym), as the report kept them."""
+        """Names by ("shop", file name of its id) and ("barber", file name of the pseudonym)."""
         found = self.published(scope, report)
         key = ("barbers", scope.network, scope.locations, report)
         return self._known(key, found.manifest.run_id, lambda: _barbers(found))
@@ -183,7 +183,5 @@ def _barbers(found: Published) -> dict[tuple[str, str], str]:
         return named
     staff = whole.table("staff").dropna(subset=["display_name"])
     own = {path.removesuffix(".html").rpartition("/")[2] for path in found.pages() if path.startswith("barber/")}
-    people = {
-        files.safe_name(who): str(name) for who, name in zip(staff["staff_id"], staff["display_name"], strict=True)
-    }
-    return named | {("barber", who): name for who, name in people.items() if who in own}
+    people = zip(map(files.safe_name, staff["staff_id"]), staff["display_name"], strict=True)
+    return named | {("barber", who): str(name) for who, name in people if who in own}
