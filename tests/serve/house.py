@@ -88,9 +88,7 @@ def tables(network: str) -> dict[str, pd.DataFrame]:
         "locations": names,
         "shops": pd.DataFrame(last, columns=["location_id", "metric", "value"]),
         "chairs": pd.DataFrame(barbers, columns=["location_id", "staff_id"]).assign(metric="visits", value=80.0),
-        "staff": pd.DataFrame({"staff_id": [who for _, who in barbers]}).assign(
-            display_name=lambda f: "B " + f.staff_id
-        ),
+        "staff": staff,
         "network": pd.DataFrame({"metric": ["visits"], "value": [1]}),
     }
 
