@@ -3,15 +3,13 @@
 Joint draws come from the revenue report, what was counted from the shop report. Both are read as a scope sees them.
 """
 
-from collections.abc import Mapping
 from datetime import date, datetime
 
 from barberlab import periods
 from barberlab.data.moments import last_day
 from barberlab.errors import NotAvailable
 from barberlab.models.scenario_months import Ahead
-from barberlab.reports import together, whatif
-from barberlab.reports.together import Counted, Foreseen
+from barberlab.reports import whatif
 from barberlab.runs.published import PLACE, Published
 
 DRAWN, COUNTED = "revenue", "shop"  # reports
@@ -33,28 +31,6 @@ def base(revenue: Published, shop: Published) -> whatif.Base:
     months, shops, locations = (shop.table(name) for name in TABLES)
     span = periods.period(shop.manifest.parameters["period"], day_of(shop))
     return whatif.base(kept(revenue).after(day_of(revenue)), months, shops, locations, span.days)
-
-
-def page(title: str, found: Mapping[str, Published]) -> str:
-    """The page of all shops in a scope together; found: the published reports by name, the shop report among them.
-
-    title: what they are called. Raises NotAvailable where no shop is known.
-    """
-    shop = found[COUNTED]
-    months, locations = shop.table("months"), shop.table("locations")
-    if locations.empty:
-        raise NotAvailable(title, "a run that knows these shops")
-    names = dict(zip(locations["location_id"], locations["name"].fillna(locations["location_id"]), strict=True))
-    counted = Counted(months, {one: str(name) for one, name in names.items()}, day_of(shop))
-    facts = [f"Run {run.manifest.run_id}, data version {run.manifest.data['version']}" for run in found.values()]
-    network = shop.manifest.data["facts"].get("name") or shop.manifest.network
-    return together.page(title, counted, _forecast(found), network, facts)
-
-
-def _forecast(found: Mapping[str, Published]) -> together.Forecast:
-    if DRAWN not in found or DRAWS not in found[DRAWN].posteriors():
-        return NotAvailable("Forecast", f"a published run of the {DRAWN} report that foresees money")
-    return Foreseen(kept(found[DRAWN]), day_of(found[DRAWN]))
 
 
 def day_of(found: Published) -> date:

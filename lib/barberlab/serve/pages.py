@@ -14,7 +14,7 @@ from barberlab.runs import outputs
 from barberlab.runs.outputs import PAGE
 from barberlab.runs.pages import STALE_DAYS, Standing
 from barberlab.scope import Scope
-from barberlab.serve import ahead, gate
+from barberlab.serve import ahead, gate, together
 from barberlab.serve.people import Person
 from barberlab.serve.shelf import Shelf
 
@@ -107,7 +107,7 @@ class Shops(Own):
         try:
             if ahead.COUNTED not in found:
                 raise NotAvailable(title, f"a run: barberlab run {network}")
-            html = await self.shelf.made(f"shops of a {person.role}", scope, found, lambda: ahead.page(title, found))
+            html = await self.shelf.made(f"shops of a {person.role}", scope, found, lambda: together.page(title, found))
         except NotAvailable as error:
             html = doors.nothing_yet(title, error.needs, self.shelf.name(network), (f"/n/{network}/", "All pages"))
         for report in found:
