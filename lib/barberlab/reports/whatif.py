@@ -10,6 +10,7 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
+from markupsafe import Markup
 
 from barberlab.errors import BadInput, NotAvailable
 from barberlab.models import scenario_months, scenarios
@@ -163,16 +164,29 @@ def _rooms(shops: pd.DataFrame, locations: pd.DataFrame, days: int) -> pd.DataFr
     return found[(found > 0).all(axis=1)].reset_index(names="location_id")
 
 
+@dataclass(frozen=True)
+class Heading(Block):
+    """What stands over a part of the answer."""
+
+    words: str
+
+    @property
+    def html(self) -> Markup:
+        """An h2, as a page's sections have."""
+        return Markup("<h2>{}</h2>").format(self.words)
+
+
 def blocks(base: Base, shop: str, setting: Setting) -> list[Block]:
     """The page's answer: the sentence, the numbers, the futures, what is taken for granted, what cannot be said."""
     played = base.play(shop, setting)
     levers = [*base.more_chairs(shop, setting.chairs), *setting.alike()]
     lacking = [_no_chairs()] if setting.chairs and not base.more_chairs(shop, setting.chairs) else []
-    taken = [what_if.assumptions(levers)] if levers else []
+    taken = [Heading("Why so much and no more"), what_if.assumptions(levers)] if levers else []
     return [
         _headline(base, shop, played),
         _numbers(base, played),
         *lacking,
+        Heading("Month by month"),
         futures(base, shop, played),
         *taken,
         Notice("Revenue, before any cost.", "Nothing here is saved, sent or changed.", state="stale"),
