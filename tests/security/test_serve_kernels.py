@@ -81,8 +81,8 @@ def message(kind: str, content: dict, channel: str = "shell") -> dict:
     }
 
 
-def heard(live: Live, *said: dict | str | bytes, seconds: float = 1.0) -> list[dict]:
-    """What comes back over the page's own websocket, until it is silent for so long."""
+def heard(live: Live, *said: dict | str | bytes, seconds: float = 1.0, until: str = "") -> list[dict]:
+    """What comes back over the page's own websocket, until it is silent for so long, or a message of a kind came."""
     cookie = "; ".join(f"{name}={value}" for name, value in live.visitor.cookies.items())
 
     async def talk() -> list[dict]:
@@ -99,6 +99,8 @@ def heard(live: Live, *said: dict | str | bytes, seconds: float = 1.0) -> list[d
                 break
             if isinstance(came, str):
                 found.append(json.loads(came))
+                if found[-1]["header"]["msg_type"] == until:
+                    break
         socket.close()
         return found
 
@@ -123,7 +125,7 @@ def refused(live: Live, visitor: Visitor, **headers: str) -> int:
 def models(live: Live) -> dict[str, dict]:
     """State of each widget, by its comm."""
     asked = message("comm_info_request", {"target_name": "jupyter.widget"})
-    comms = next(m for m in heard(live, asked) if m["header"]["msg_type"] == "comm_info_reply")["content"]["comms"]
+    comms = heard(live, asked, seconds=30, until="comm_info_reply")[-1]["content"]["comms"]
     asks = [message("comm_msg", {"comm_id": comm, "data": {"method": "request_state"}}) for comm in comms]
     told = [came["content"] for came in heard(live, *asks) if came["header"]["msg_type"] == "comm_msg"]
     return {one["comm_id"]: one["data"]["state"] for one in told if "state" in one["data"]}
@@ -156,10 +158,10 @@ def test_the_base_case_comes_before_the_kernel_and_holds_the_own_shop(live):
 def test_a_lever_that_is_moved_changes_the_answer(live, lever):
     still = answers(live)
     assert any("Nothing would change" in answer for answer in still)
-    heard(live, update(lever, value=10))
+    heard(live, update(lever, value=10), seconds=3.0)
     moved = answers(live)
     assert any("Prices +10.0%" in answer and "It would bring" in answer for answer in moved)
-    heard(live, update(lever, value=0))
+    heard(live, update(lever, value=0), seconds=3.0)
     assert answers(live) == still
 
 

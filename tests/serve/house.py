@@ -258,7 +258,7 @@ def serving(root: Path, **environment: str) -> Iterator[Served]:
         "BARBERLAB_MONITOR_TOKEN": "monitor",
         "PYTHONPATH": str(REPO / "lib"),
         # A parent of its own, quick to load, that no other test's kernels hang on.
-        "WARMKERNEL_IMPORTS": "pandas pyarrow.parquet",
+        "WARMKERNEL_IMPORTS": "pandas pyarrow.parquet scipy.stats",
         "WARMKERNEL_DIR": str(root / "warm"),
         "TMPDIR": str(root),
     }

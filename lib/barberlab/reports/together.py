@@ -6,6 +6,7 @@ What was counted is added up; what is foreseen is the sum of joint draws, so tha
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 
 import pandas as pd
 
@@ -30,7 +31,7 @@ class Counted:
     names: Mapping[str, str]
     last: date
 
-    @property
+    @cached_property
     def whole(self) -> pd.DataFrame:
         """The months that are over, of these shops."""
         over = self.months["period"] + pd.offsets.MonthEnd(0) <= pd.Timestamp(self.last)
@@ -185,9 +186,15 @@ def _columns(form: prose.Format) -> tuple[tables.Column, ...]:
 def _table(counted: Counted, forecast: Forecast) -> TableBlock:
     """Every shop's last month and its months ahead, and all together."""
     names = sorted(counted.names.items(), key=lambda item: item[1])
-    rows = [_row(counted, forecast, [shop], marks.link(name, f"shop/{href(shop)}")) for shop, name in names]
+    frame = pd.DataFrame(
+        {
+            "location_id": [shop for shop, _ in names],
+            "shop": [marks.link(name, f"shop/{href(shop)}") for shop, name in names],
+        }
+    )
+    frame = frame.merge(_now(counted), on="location_id", how="left").merge(_ahead(counted, forecast), how="left")
     if len(names) > 1:
-        rows.append(_row(counted, forecast, list(counted.names), "All together"))
+        frame.loc[len(frame)] = _all_together(counted, forecast)
     form = counted.form
     columns = [
         tables.Column("shop", "Shop"),
@@ -203,19 +210,42 @@ def _table(counted: Counted, forecast: Forecast) -> TableBlock:
         span = f"{prose.month(pd.Timestamp(starts[0]))} to {prose.month(pd.Timestamp(starts[-1]))}"
         subtitle += f" Ahead: {span}, from data to {prose.day(forecast.last)}."
     title = f"{prose.plural(len(names), 'shop')}, a line each"
-    return TableBlock(title, tables.table(pd.DataFrame(rows), columns), subtitle=subtitle, note=note)
+    return TableBlock(title, tables.table(frame, columns), subtitle=subtitle, note=note)
 
 
-def _row(counted: Counted, forecast: Forecast, shops: Sequence[str], name: marks.Mark | str) -> dict[str, object]:
-    whole = counted.whole
-    month = whole["period"].max()
-    own = whole[whole["location_id"].isin(shops)].groupby("period")["value"].sum()
-    line = {"shop": name, "now": own.get(month), "before": own.get(month - pd.DateOffset(years=1)), "mid": None}
-    ahead = None if isinstance(forecast, errors.NotAvailable) else forecast.ahead.of(shops)
-    if ahead is None or not len(ahead.location):
-        return line | {"range": None}
-    said = _estimate(ahead, counted.form, "table")
-    return line | {"mid": said.value, "range": said.eight_in_ten.removeprefix("8 in 10: ")}
+def _now(counted: Counted) -> pd.DataFrame:
+    """location_id, now and before: the last whole month of each shop, and the same a year before."""
+    grid = counted.whole.pivot(index="location_id", columns="period", values="value")
+    month = grid.columns.max()
+    columns = {"now": month, "before": month - pd.DateOffset(years=1)}
+    return grid.reindex(columns=list(columns.values())).set_axis(list(columns), axis=1).reset_index()
+
+
+def _ahead(counted: Counted, forecast: Forecast) -> pd.DataFrame:
+    """location_id, mid and range: all months ahead of each shop that is foreseen."""
+    if isinstance(forecast, errors.NotAvailable):
+        return pd.DataFrame(columns=["location_id", "mid", "range"])
+    found = described(forecast.ahead.draws.sum(axis=1, dtype=float))
+    ends = zip(*(found[end].tolist() for end in ("mid", "low80", "high80")), strict=True)
+    said = [_printed(prose.estimate(*three, counted.form, "table")) for three in ends]
+    shops = forecast.ahead.location.tolist()
+    return pd.DataFrame([(shop, *two) for shop, two in zip(shops, said, strict=True)]).set_axis(
+        ["location_id", "mid", "range"], axis=1
+    )
+
+
+def _all_together(counted: Counted, forecast: Forecast) -> dict[str, object]:
+    total = _total(counted)
+    month = total.index.max()
+    line = {"location_id": "", "shop": "All together", "mid": None, "range": None}
+    line |= {"now": total.get(month), "before": total.get(month - pd.DateOffset(years=1))}
+    if isinstance(forecast, errors.NotAvailable):
+        return line
+    return line | dict(zip(("mid", "range"), _printed(_estimate(forecast.ahead, counted.form, "table")), strict=True))
+
+
+def _printed(said: prose.Estimate) -> tuple[str, str]:
+    return said.value, said.eight_in_ten.removeprefix("8 in 10: ")
 
 
 def href(shop: str) -> str:

@@ -1,5 +1,7 @@
 """The pages themselves: networks, what is published in each, a published page, the operators' and the monitors'."""
 
+import asyncio
+import contextlib
 import json
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,7 +10,7 @@ from typing import Any
 from tornado.web import HTTPError, RequestHandler
 
 from barberlab import files
-from barberlab.errors import BarberlabError, NotAvailable
+from barberlab.errors import BarberlabError, Damaged, NotAvailable
 from barberlab.reports import doors
 from barberlab.runs import outputs
 from barberlab.runs.outputs import PAGE
@@ -69,13 +71,7 @@ class Network(Own):
 
     def get(self, network: str) -> None:
         """Doors to reports, shops and live pages."""
-        person, scope, name = self.person, self.person.scope(network), self.shelf.name(network)
-
-        def made() -> str:
-            return doors.house(name, "", list(_groups(person, scope, self.shelf)), _TOKEN, network=name)
-
-        # Of hundreds of shops it takes a while to write; all who may see the same share it, but for the form's token.
-        self.show(self.shelf.list_of(scope, person.barber, made).replace(_TOKEN, self.forgery_token))
+        self.show(listed(self.person, network, self.shelf).replace(_TOKEN, self.forgery_token))
 
 
 class Published(Own):
@@ -101,17 +97,12 @@ class Shops(Own):
 
     async def get(self, network: str) -> None:
         """The page; made of what the last runs kept where nobody of the same rights has asked since."""
-        person, scope = self.person, self.person.scope(network)
-        title = TITLES[person.role]
-        found = self.shelf.all_published(scope, (ahead.COUNTED, ahead.DRAWN))
         try:
-            if ahead.COUNTED not in found:
-                raise NotAvailable(title, f"a run: barberlab run {network}")
-            html = await self.shelf.made(f"shops of a {person.role}", scope, found, lambda: together.page(title, found))
-        except NotAvailable as error:
-            html = doors.nothing_yet(title, error.needs, self.shelf.name(network), (f"/n/{network}/", "All pages"))
-        for report in found:
-            html = self.shelf.behind(network, report, html)
+            html = await together_of(self.person, network, self.shelf)
+        except (NotAvailable, Damaged) as error:
+            home = (f"/n/{network}/", "All pages")
+            needs = error.needs if isinstance(error, NotAvailable) else "its report to be run again"
+            html = doors.nothing_yet(TITLES[self.person.role], needs, self.shelf.name(network), home)
         self.show(html)
 
 
@@ -166,6 +157,41 @@ class Nothing(Own):
         raise HTTPError(404)
 
 
+def listed(person: Person, network: str, shelf: Shelf) -> str:
+    """The page of all that `person` may open in a network, but for the form's token."""
+    scope, name = person.scope(network), shelf.name(network)
+
+    def made() -> str:
+        return doors.house(name, "", list(_groups(person, scope, shelf)), _TOKEN, network=name)
+
+    # Of hundreds of shops it takes a while to write; all who may see the same share it.
+    return shelf.list_of(scope, person.barber, made)
+
+
+async def together_of(person: Person, network: str, shelf: Shelf) -> str:
+    """The page of all of a network's shops that are `person`'s; raises NotAvailable before the first run."""
+    scope, title = person.scope(network), TITLES[person.role]
+    found = shelf.all_published(scope, (ahead.COUNTED, ahead.DRAWN))
+    if ahead.COUNTED not in found:
+        raise NotAvailable(title, f"a run: barberlab run {network}")
+    html = await shelf.made(f"shops of a {person.role}", scope, found, lambda: together.page(title, found))
+    for report in found:
+        html = shelf.behind(network, report, html)
+    return html
+
+
+async def read_ahead(person: Person, shelf: Shelf) -> None:
+    """Make what `person` will open first, while they look at the page of networks."""
+    for network in list(person.networks)[:MOST_AHEAD]:
+        # What cannot be read says so to whoever opens it.
+        with contextlib.suppress(BarberlabError, OSError):
+            listed(person, network, shelf)
+            if gate.may(person, gate.Page("shops", network)):
+                await together_of(person, network, shelf)
+        await asyncio.sleep(0)
+
+
+MOST_AHEAD = 50
 TITLES = {"region": "Your region", "owner": "Your shops", "manager": "Your shop"} | dict.fromkeys(
     ("franchisor", "analyst"), "All shops"
 )

@@ -25,7 +25,7 @@ from barberlab.runs.published import Published
 from barberlab.scope import Scope
 from barberlab.workspace import Workspace
 
-MOST_REMEMBERED = 400
+MOST_REMEMBERED = 800
 _DAY_S = 86_400.0
 # One at a time: they wait for the same core as all who read, and each for a few hundredths of a second.
 _MAKERS = ThreadPoolExecutor(1, thread_name_prefix="make")
