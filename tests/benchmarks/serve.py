@@ -144,7 +144,7 @@ def live(served: house.Served, tries: int, root: Path) -> None:
         for _ in range(tries + 1):
             since = time.perf_counter()
             ours.goto(f"http://127.0.0.1:{served.port}/n/north/what-if", wait_until="commit")
-            ours.locator("#base h1").wait_for()
+            ours.locator("main h1").first.wait_for()
             first.append(time.perf_counter() - since)
             ours.locator("#live[data-ready=yes]").wait_for(timeout=120_000)
             ready.append(time.perf_counter() - since)

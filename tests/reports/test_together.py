@@ -1,5 +1,6 @@
 """Some shops together: what was counted is added up, and the range of what is foreseen is the sum's own."""
 
+import re
 from datetime import date
 
 import numpy as np
@@ -82,6 +83,16 @@ def test_a_shop_that_is_not_foreseen_is_counted_all_the_same():
     shown = page(forecast=Foreseen(ahead().of("abc"), LAST))
     assert shown.count("not foreseen") == 6
     assert "Shop f" in shown
+
+
+def test_of_many_shops_the_largest_have_a_line_and_the_total_holds_all(monkeypatch):
+    whole = page()
+    monkeypatch.setattr(together, "MOST_SHOPS", 2)
+    few = page()
+    assert "The 2 largest of 6" in few
+    assert sum(f">Shop {shop}<" in few for shop in SHOPS) == 2
+    total = "All together</th>.*</tr>"
+    assert re.search(total, few)[0].split("</tr>")[0] == re.search(total, whole)[0].split("</tr>")[0]
 
 
 def test_no_line_is_drawn_across_months_that_nobody_counted():

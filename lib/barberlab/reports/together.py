@@ -17,7 +17,7 @@ from barberlab.reports import marks, pages, pen, prose, tables
 from barberlab.reports.blocks import Block, Figure, Foot, Headline, KeyFigure, KeyFigures, StatusLine, TableBlock
 from barberlab.reports.blocks import NotAvailable as Box
 
-MONTHS_SHOWN = 24
+MONTHS_SHOWN, MOST_SHOPS = 24, 40  # more shops are looked up, not read
 _YEAR = 12
 _REVENUE = "net_service_revenue"
 
@@ -185,14 +185,17 @@ def _columns(form: prose.Format) -> tuple[tables.Column, ...]:
 
 def _table(counted: Counted, forecast: Forecast) -> TableBlock:
     """Every shop's last month and its months ahead, and all together."""
-    names = sorted(counted.names.items(), key=lambda item: item[1])
+    now = _now(counted)
+    largest = now.sort_values("now", ascending=False)["location_id"].tolist()
+    order = [*largest, *(shop for shop in counted.names if shop not in set(largest))][:MOST_SHOPS]
+    names = sorted(((shop, counted.names[shop]) for shop in order), key=lambda item: item[1])
     frame = pd.DataFrame(
         {
             "location_id": [shop for shop, _ in names],
             "shop": [marks.link(name, f"shop/{href(shop)}") for shop, name in names],
         }
     )
-    frame = frame.merge(_now(counted), on="location_id", how="left").merge(_ahead(counted, forecast), how="left")
+    frame = frame.merge(now, on="location_id", how="left").merge(_ahead(counted, forecast, order), how="left")
     if len(names) > 1:
         frame.loc[len(frame)] = _all_together(counted, forecast)
     form = counted.form
@@ -204,7 +207,9 @@ def _table(counted: Counted, forecast: Forecast) -> TableBlock:
         tables.Column("range", "8 in 10", right=True, missing="not foreseen"),
     ]
     note = "Chance that is each shop's own evens out: the range of all together is its own, and no sum of theirs."
-    subtitle = f"Counted to {prose.day(counted.last)}."
+    many = len(counted.names)
+    which = f"The {MOST_SHOPS} largest of {many}; the list of pages has them all. " if many > MOST_SHOPS else ""
+    subtitle = f"{which}Counted to {prose.day(counted.last)}."
     if not isinstance(forecast, errors.NotAvailable):
         starts = forecast.ahead.starts
         span = f"{prose.month(pd.Timestamp(starts[0]))} to {prose.month(pd.Timestamp(starts[-1]))}"
@@ -221,17 +226,16 @@ def _now(counted: Counted) -> pd.DataFrame:
     return grid.reindex(columns=list(columns.values())).set_axis(list(columns), axis=1).reset_index()
 
 
-def _ahead(counted: Counted, forecast: Forecast) -> pd.DataFrame:
-    """location_id, mid and range: all months ahead of each shop that is foreseen."""
+def _ahead(counted: Counted, forecast: Forecast, shops: Sequence[str]) -> pd.DataFrame:
+    """location_id, mid and range: all months ahead of each of `shops` that is foreseen."""
     if isinstance(forecast, errors.NotAvailable):
         return pd.DataFrame(columns=["location_id", "mid", "range"])
-    found = described(forecast.ahead.draws.sum(axis=1, dtype=float))
+    ahead = forecast.ahead.of(shops)
+    found = described(ahead.draws.sum(axis=1, dtype=float))
     ends = zip(*(found[end].tolist() for end in ("mid", "low80", "high80")), strict=True)
     said = [_printed(prose.estimate(*three, counted.form, "table")) for three in ends]
-    shops = forecast.ahead.location.tolist()
-    return pd.DataFrame([(shop, *two) for shop, two in zip(shops, said, strict=True)]).set_axis(
-        ["location_id", "mid", "range"], axis=1
-    )
+    lines = [(shop, *two) for shop, two in zip(ahead.location.tolist(), said, strict=True)]
+    return pd.DataFrame(lines, columns=["location_id", "mid", "range"])
 
 
 def _all_together(counted: Counted, forecast: Forecast) -> dict[str, object]:
