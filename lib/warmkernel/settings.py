@@ -25,6 +25,7 @@ IMPORTS = (
     "pandas",
     "scipy.stats",
     "scipy.optimize",
+    "scipy.io",
     "matplotlib.pyplot",
     "seaborn",
     "xarray",
@@ -35,6 +36,10 @@ IMPORTS = (
     "ibis.backends.duckdb",
     "pandera.pandas",
     "pandas.io.formats.style",
+    "dask.base",
+    "ipywidgets",
+    "jinja2",
+    "pydantic",
     "yaml",
 )
 IMPORTS_VARIABLE = "WARMKERNEL_IMPORTS"

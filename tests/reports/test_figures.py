@@ -11,9 +11,10 @@ from scipy.stats import binom
 
 from barberlab.errors import BadInput
 from barberlab.reports import figures, prose
-from barberlab.reports.canvas import kept_apart, nice_ticks, shortened, text_width
+from barberlab.reports.canvas import kept_apart, shortened, text_width
 from barberlab.reports.funnels import _smooth_limits
 from barberlab.reports.gaps import MOST_ROWS
+from barberlab.reports.ticks import nice_ticks
 
 
 def texts(drawing: str) -> list[str]:

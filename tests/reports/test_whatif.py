@@ -1,78 +1,134 @@
-"""What would be is arithmetic on what was counted, and the levers end where they say."""
+"""What would be is the forecast's own futures with a lever moved, paired, and the levers end where they say."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from barberlab.errors import BadInput, NotAvailable
-from barberlab.reports import accessible, doors, whatif
-from barberlab.reports.whatif import PRICE, VISITS
+from barberlab.models import scenario_months, scenarios
+from barberlab.models.assumptions import ELASTICITY
+from barberlab.models.scenario_months import Ahead
+from barberlab.reports import accessible, doors, pages, whatif
+from barberlab.reports.whatif import ALL, SLIDERS, Setting
 
-MONTHS = pd.date_range("2024-07-01", periods=12, freq="MS")
+SHOPS = ("a", "b", "c")
+STARTS = np.arange("2025-07", "2025-12", dtype="datetime64[M]").astype("datetime64[D]")
 
 
-def by_shop(months=MONTHS, shops=("a", "b"), metric="net_service_revenue", needs=None) -> pd.DataFrame:
-    """Revenue of 1,000.00 by shop and month."""
-    frame = pd.DataFrame([(shop, month, 100_000) for shop in shops for month in months])
+def months(metric="net_service_revenue", needs=None) -> pd.DataFrame:
+    """A year of 1,000.00 a month in each shop."""
+    past = pd.date_range("2024-07-01", periods=12, freq="MS")
+    frame = pd.DataFrame([(shop, month, 100_000) for shop in SHOPS for month in past])
     frame.columns = ["location_id", "period", "value"]
     frame.attrs = {"metric": metric, "needs": needs, "currency": "USD"}
     return frame
 
 
-BASE = whatif.base(by_shop())
+def ahead(shops=SHOPS) -> Ahead:
+    """Joint draws of about as much."""
+    rng = np.random.default_rng(7)
+    noise = rng.normal(0, 0.05, (1, 5, 400)) + rng.normal(0, 0.1, (len(shops), 5, 400))
+    return Ahead(np.array(shops), STARTS, 100_000 * np.exp(noise))
 
 
-def test_the_base_is_the_last_twelve_months_of_all_shops():
-    longer = whatif.base(by_shop(pd.date_range("2023-01-01", periods=18, freq="MS")))
-    assert (BASE.year, BASE.shops, longer.year) == (2_400_000, 2, 2_400_000)
-    assert longer.months["period"].min() == pd.Timestamp("2023-07-01")
+def made(chairs=(4, 5, None), used=0.8, **other) -> whatif.Base:
+    """The base case of three shops; of the third, chairs are not known."""
+    locations = pd.DataFrame({"location_id": SHOPS, "name": ["Ash", None, "<b>Cut</b>"], "chairs": chairs})
+    last = [(shop, metric, value) for shop in SHOPS for metric, value in
+            (("net_service_revenue", 100_000.0), ("utilisation", used))]  # fmt: skip
+    shops = pd.DataFrame(last, columns=["location_id", "metric", "value"])
+    return whatif.base(other.get("ahead", ahead()), other.get("months", months()), shops, locations, 30)
+
+
+BASE = made()
 
 
 def test_levers_that_stand_still_change_nothing():
-    assert whatif.effect(BASE, 0, 0) == 0
-    assert "Nothing would change" in whatif.blocks(BASE, 0, 0)[0].html
+    assert not BASE.play(ALL, Setting()).difference.any()
+    assert "Nothing would change" in whatif.blocks(BASE, ALL, Setting())[0].html
 
 
-@pytest.mark.parametrize(("price", "visits", "cents"), [(10, 0, 240_000), (0, -10, -240_000), (10, -10, -24_000)])
-def test_price_and_visits_multiply(price, visits, cents):
-    """1.1 x 0.9 = 0.99: a rise that a tenth of the visits answers loses one in a hundred."""
-    assert whatif.effect(BASE, price, visits) == cents
+def test_the_answer_is_the_scenarios_own_on_the_kept_draws():
+    """One lever of one shop, played by hand: the elasticity's own draws over the shop's own."""
+    played = BASE.play("b", Setting(price=10))
+    factor = 1.1 ** (1 + ELASTICITY.draw(0, 400))
+    by_hand = (ahead().draws[1] * (factor - 1)).sum(axis=0)
+    np.testing.assert_allclose(played.difference.sum(axis=(0, 1)), by_hand)
 
 
-@pytest.mark.parametrize("price", [-20, -1, 5, 30])
-def test_at_the_break_even_nothing_is_won_or_lost(price):
-    assert (1 + price / 100) * (1 + whatif.breaks_even(price)) == pytest.approx(1)
+def test_all_levers_together_are_what_the_scenarios_make_of_each_shop():
+    setting = Setting(price=5, chairs=1, hours=10, barber=20, campaign=3)
+    levers = [*BASE.more_chairs(ALL, 1), *setting.alike()]
+    assert {type(lever) for lever in levers} == {
+        scenarios.Price, scenarios.MoreChairs, scenarios.OpeningHours, scenarios.LostBarber, scenarios.Campaign,
+    }  # fmt: skip
+    each = scenario_months.play(ahead(), levers, seed=0).difference.sum(axis=(0, 1))
+    np.testing.assert_allclose(BASE.play(ALL, setting).difference.sum(axis=(0, 1)), each, rtol=1e-6, atol=1.0)
 
 
-def test_a_higher_price_never_brings_less_at_equal_visits():
-    effects = [whatif.effect(BASE, price, -7) for price in range(PRICE.low, PRICE.high + 1)]
-    assert effects == sorted(effects)
+def test_a_pair_is_narrower_than_the_futures_that_it_is_made_of():
+    """Season and luck are the same with and without the lever: what is left is the lever."""
+    played = BASE.play(ALL, Setting(price=5))
+    low, _, high = played.total(0.8)
+    before, after = (played.paths - played.difference).sum(axis=(0, 1)), played.paths.sum(axis=(0, 1))
+    unpaired = np.quantile(after - np.roll(before, 1), [0.1, 0.9])
+    assert high - low < np.ptp(unpaired) / 2
 
 
-@pytest.mark.parametrize("lever", [PRICE, VISITS])
-@pytest.mark.parametrize("value", [31, -31, 2**70, 1.0, "9", None, True, [3]])
-def test_a_lever_stands_nowhere_but_between_its_ends(lever, value):
-    with pytest.raises(BadInput, match=rf"{lever.name}: must be a whole number from {lever.low} to {lever.high}"):
-        lever.check(value)
+def test_chairs_are_added_where_chairs_are_known():
+    assert list(BASE.rooms["location_id"]) == ["a", "b"]
+    # 1,000.00 in 30 days at 80 % of the hours.
+    np.testing.assert_allclose(BASE.rooms["capacity"], 100_000 / 0.8 / 30 * 7)
+    assert BASE.play("a", Setting(chairs=1)).difference.sum() > 0
+    assert not BASE.play("c", Setting(chairs=1)).difference.any()
+    said = "".join(block.html for block in whatif.blocks(BASE, "c", Setting(chairs=1)))
+    assert "More chairs</b>Not available: needs chairs of each shop" in said
 
 
-def test_without_money_or_a_whole_year_it_says_what_it_needs():
+@pytest.mark.parametrize("chairs", [(None, None, None)])
+def test_without_any_chairs_the_other_levers_go_on(chairs):
+    without = made(chairs=chairs)
+    assert without.rooms.empty
+    assert without.play(ALL, Setting(price=5, chairs=2)).difference.any()
+
+
+@pytest.mark.parametrize("name", SLIDERS)
+@pytest.mark.parametrize("value", [101, -101, 2**70, 1.0, "9", None, True, [3]])
+def test_a_lever_stands_nowhere_but_between_its_ends(name, value):
+    with pytest.raises(BadInput, match=rf"must be a whole number from {SLIDERS[name].low} to {SLIDERS[name].high}"):
+        Setting(**{name: value})
+
+
+def test_a_shop_that_one_does_not_see_is_no_place_for_a_lever():
+    with pytest.raises(BadInput, match="no such shop"):
+        BASE.play("south-01", Setting())
+
+
+def test_without_money_or_a_forecast_it_says_what_it_needs():
     with pytest.raises(NotAvailable, match="needs prices and payments"):
-        whatif.base(by_shop(metric="visits"))
-    with pytest.raises(NotAvailable, match="needs 12 months of revenue; there are 11"):
-        whatif.base(by_shop(MONTHS[:11]))
+        made(months=months("visits"))
+    with pytest.raises(NotAvailable, match="needs a forecast of at least one shop"):
+        made(ahead=ahead().of([]))
 
 
-def test_the_answer_says_more_or_less_and_what_cannot_be_said():
-    said = "".join(block.html for block in whatif.blocks(BASE, 10, 0))
-    assert "The year would have brought $2,400 more" in said or "The year would have brought $2.40k more" in said
-    assert "Not available: needs draws of a demand model" in said
-    assert "less" in whatif.blocks(BASE, -5, 0)[0].html
+def test_what_is_taken_for_granted_stands_beside_the_answer():
+    said = "".join(block.html for block in whatif.blocks(BASE, ALL, Setting(price=10, campaign=2)))
+    for words in ("Prices +10.0%", "8 in 10", "Price elasticity", "Campaign lift", "assumed", "3 shops"):
+        assert words in said
+    assert "Recapture" not in said
 
 
-def test_the_picture_has_a_pair_of_bars_for_each_month_and_says_so_in_words():
-    figure = whatif.course(BASE, 10, 0)
-    assert figure.wide.count("<rect") == figure.phone.count("<rect") == 24
-    assert "as it would have been" in figure.alt
+def test_the_page_has_one_heading_of_each_kind_and_words_for_its_picture():
+    shown = whatif.blocks(BASE, ALL, Setting(price=-5))
+    body, _ = pages.compose(shown, [])
+    assert accessible.check(pages.page("What if", body)) == []
+    assert "8 in 10 from" in whatif.futures(BASE, ALL, BASE.play(ALL, Setting())).alt
+
+
+def test_a_shops_name_is_text():
+    said = "".join(block.html for block in whatif.blocks(BASE, "c", Setting(price=5)))
+    assert "<b>Cut" not in said
+    assert "&lt;b&gt;Cut" in said
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 
 from barberlab.runs import kernel, outputs, published, runner
 from barberlab.scope import Scope
+from warmkernel import settings
 
 FOUND = """
 import os, sys, warnings
@@ -108,3 +109,17 @@ def test_a_kernel_that_dies_or_hangs_is_a_failure_with_a_name(tmp_path, source, 
     done = kernel.execute(bench.notebook(source), {"network": "north"}, tmp_path, {}, timeout_s)
     assert (done.notebook, done.failure.kind) == (None, kind)
     assert done.failure.message
+
+
+def test_a_kernel_that_ends_leaves_the_sockets_of_another_alone(tmp_path, light_kernels):
+    """The parent of warm kernels removes what begins with the ended one's name and lies in its own folder."""
+    others = [settings.folder() / name for name in ("k-1", "k-beef-2", "kernel-1")]
+    for path in others:
+        path.touch()
+    try:
+        done = kernel.execute(bench.notebook("pass"), {"network": "north"}, tmp_path, {}, 60, engine=kernel.WARM)
+        assert done.failure is None
+        assert [path.name for path in others if not path.exists()] == []
+    finally:
+        for path in others:
+            path.unlink(missing_ok=True)

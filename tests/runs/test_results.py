@@ -16,7 +16,7 @@ import xarray as xr
 from barberlab import runs
 from barberlab.errors import BadInput, Damaged, NotAvailable
 from barberlab.reports import theme
-from barberlab.runs import drawings, inside, results, runner
+from barberlab.runs import drawings, extract, inside, results, runner
 from barberlab.scope import Scope
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "reports"))
@@ -142,6 +142,26 @@ def test_a_scope_of_some_shops_reads_neither_the_networks_numbers_nor_its_draws(
     for asked in (owner.results, lambda: owner.posterior("rates")):
         with pytest.raises(NotAvailable, match="needs the whole network's scope"):
             asked()
+
+
+def test_a_scope_of_some_shops_reads_their_draws_and_nothing_of_the_others(place, monkeypatch):
+    """Joint draws by shop are whose shops they are; what the network shares, and words about it, are nobody's part."""
+    shape = (("chain", "draw", "location"), np.arange(12.0).reshape(1, 4, 3))
+    drawn = xr.Dataset(
+        {"revenue": shape, "shared": (("chain", "draw"), np.ones((1, 4)))}, {"location": ["ny", "la", "sf"]}
+    )
+    drawn.attrs["note"] = "la is for sale"
+    ran(place, monkeypatch, lambda: runs.keep_posterior("months", drawn))
+    owner = Scope("north", role="owner", locations=frozenset({"ny", "sf", "elsewhere"}))
+    published = runs.latest(owner, place)["performance"]
+    own = published.posterior("months")
+    assert list(own.data_vars) == ["revenue"]
+    assert own["location"].values.tolist() == ["ny", "sf"]
+    np.testing.assert_array_equal(own["revenue"], drawn["revenue"][:, :, [0, 2]])
+    taken = extract.write([published], place.root / "taken", ("months",))
+    held = b"".join(path.read_bytes() for path in taken.root.rglob("*") if path.is_file())
+    assert b"for sale" not in held
+    xr.testing.assert_identical(runs.latest(owner, taken)["performance"].posterior("months"), own)
 
 
 def test_each_figure_of_a_notebook_is_a_drawing_of_its_own_in_the_colours_of_paper(place, monkeypatch):

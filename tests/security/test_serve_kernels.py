@@ -81,8 +81,8 @@ def message(kind: str, content: dict, channel: str = "shell") -> dict:
     }
 
 
-def heard(live: Live, *said: dict | str | bytes, seconds: float = 1.0) -> list[dict]:
-    """What comes back over the page's own websocket, until it is silent for so long."""
+def heard(live: Live, *said: dict | str | bytes, seconds: float = 1.0, until: str = "") -> list[dict]:
+    """What comes back over the page's own websocket, until it is silent for so long, or a message of a kind came."""
     cookie = "; ".join(f"{name}={value}" for name, value in live.visitor.cookies.items())
 
     async def talk() -> list[dict]:
@@ -99,6 +99,8 @@ def heard(live: Live, *said: dict | str | bytes, seconds: float = 1.0) -> list[d
                 break
             if isinstance(came, str):
                 found.append(json.loads(came))
+                if found[-1]["header"]["msg_type"] == until:
+                    break
         socket.close()
         return found
 
@@ -123,7 +125,7 @@ def refused(live: Live, visitor: Visitor, **headers: str) -> int:
 def models(live: Live) -> dict[str, dict]:
     """State of each widget, by its comm."""
     asked = message("comm_info_request", {"target_name": "jupyter.widget"})
-    comms = next(m for m in heard(live, asked) if m["header"]["msg_type"] == "comm_info_reply")["content"]["comms"]
+    comms = heard(live, asked, seconds=30, until="comm_info_reply")[-1]["content"]["comms"]
     asks = [message("comm_msg", {"comm_id": comm, "data": {"method": "request_state"}}) for comm in comms]
     told = [came["content"] for came in heard(live, *asks) if came["header"]["msg_type"] == "comm_msg"]
     return {one["comm_id"]: one["data"]["state"] for one in told if "state" in one["data"]}
@@ -148,15 +150,19 @@ def update(comm: str, **state) -> dict:
 def test_the_base_case_comes_before_the_kernel_and_holds_the_own_shop(live):
     base, _, _ = live.html.partition('id="live"')
     assert "Nothing would change" in base
-    assert "1 shop;" in base
+    assert "What if · Shop north-01" in base
     assert "whatif.base" not in live.html
     assert not any(shop in live.html for shop in ("north-02", "north-03", "south"))
 
 
 def test_a_lever_that_is_moved_changes_the_answer(live, lever):
-    heard(live, update(lever, value=10))
-    assert any("$1,200" in answer or "$1.20k" in answer for answer in answers(live))
-    heard(live, update(lever, value=0))
+    still = answers(live)
+    assert any("Nothing would change" in answer for answer in still)
+    heard(live, update(lever, value=10), seconds=3.0)
+    moved = answers(live)
+    assert any("Prices +10.0%" in answer and "It would bring" in answer for answer in moved)
+    heard(live, update(lever, value=0), seconds=3.0)
+    assert answers(live) == still
 
 
 @pytest.mark.parametrize("value", [1000, -1000, 2**70, "9", None, True, [3], {"a": 1}, 1e308, "<script>"])
@@ -184,7 +190,15 @@ RUN = {"code": "open('{path}', 'w').write('ran')", "silent": False, "store_histo
     "kind",
     [
         *("execute_request", "complete_request", "inspect_request", "history_request", "debug_request"),
-        *("is_complete_request", "create_subshell_request", "input_reply", "shutdown_request", "unheard_of"),
+        *(
+            "comm_open",
+            "comm_close",
+            "is_complete_request",
+            "create_subshell_request",
+            "input_reply",
+            "shutdown_request",
+            "unheard_of",
+        ),
     ],
 )
 def test_no_message_but_a_controls_reaches_the_kernel(kind, channel):
@@ -211,7 +225,8 @@ def test_no_widget_is_made_from_outside(live):
     before = set(models(live))
     state = {"_model_module": "@jupyter-widgets/base", "_model_name": "LayoutModel", "_model_module_version": "2.0.0"}
     made = {"target_name": "jupyter.widget", "comm_id": "forged", "data": {"state": state}}
-    came = heard(live, message("comm_open", made), update("forged", value=1), update("unheard", value=1))
+    asked = message("comm_open", {"target_name": "jupyter.widget.control", "comm_id": "control", "data": {}})
+    came = heard(live, message("comm_open", made), asked, update("forged", value=1), update("unheard", value=1))
     assert set(models(live)) == before
     assert not any("Traceback" in json.dumps(one) or "site-packages" in json.dumps(one) for one in came)
 
@@ -249,6 +264,7 @@ def test_the_kernel_is_confined_and_holds_nobody_elses_shop(live, alone):
     held = b"".join(path.read_bytes() for path in (scratch / "extract").rglob("*") if path.is_file())
     assert b"north-01" in held
     assert not any(shop in held for shop in (b"north-02", b"north-03", b"south"))
+    assert b"revenue" in held, "the draws of the own shop are there"
 
 
 def test_pages_are_read_when_every_kernel_is_dead(alone):

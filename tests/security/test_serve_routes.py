@@ -54,7 +54,7 @@ def test_every_role_stands_in_the_table_and_nothing_else_does():
 
 def test_the_readme_prints_the_table_of_access_as_it_is():
     lines = (house.REPO / "README.md").read_text().splitlines()
-    top = lines.index("| role | network | shop | clients | barber | what-if | operations | metrics |")
+    top = lines.index("| role | network | shops | shop | clients | barber | what-if | operations | metrics |")
     printed = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[top + 2 : top + 2 + len(ACCESS)]]
     assert printed == [[role, *(kinds.get(kind, "") for kind in gate.KINDS)] for role, kinds in ACCESS.items()]
 
@@ -63,7 +63,8 @@ def test_the_readme_prints_the_table_of_access_as_it_is():
 _KERNEL = "00000000-0000-0000-0000-000000000000"
 ADDRESSES = [
     *("/", "/index.html", "/metrics", "/operations", "/logout", "/n/north/", "/n/north/index.html", "/n/north/what-if"),
-    *("/n/north/performance/report.html", "/n/north/shop/shop/north-01.html", "/n/north/shop/barber/pid-a1.html"),
+    *("/n/north/performance/report.html", "/n/north/shop/shop/north-01.html", "/n/north/shops"),
+    "/n/north/shop/barber/north-01/pid-a1.html",
     *(f"/api/kernels/{_KERNEL}", f"/api/kernels/{_KERNEL}/channels", f"/voila/api/shutdown/{_KERNEL}"),
     *("/api/kernels", "/api/contents", "/api/terminals", "/api/sessions", "/voila/query/x", "/voila/execution/x"),
     *("/voila/templates/lab/static/voila.js", "/voila/static/voila.js", "/voila/labextensions/x.js"),
@@ -102,19 +103,26 @@ def expected(person: Person, page: Page) -> bool:
     if grain is None or page.network not in person.networks:
         return False
     own = person.networks[page.network]
-    if page.kind == "barber":
-        return page.whose == person.barber
-    return grain == gate.WHOLE or page.whose in (own or ())
+    if person.barber and page.barber != person.barber:
+        return False
+    return grain == gate.WHOLE or page.kind == "shops" or page.shop in (own or ())
+
+
+def of_barber(shop: str) -> str:
+    """Where the page of the shop's barber lies in a network."""
+    return f"shop/barber/{shop}/{house.BARBERS[shop]}.html"
 
 
 PAGES = {
-    f"/n/{network}/{path}": Page(kind, network, whose)
+    f"/n/{network}/{path}": Page(kind, network, *whose)
     for network, shops in SHOPS.items()
     for kind, whose, path in [
-        ("network", "", "performance/report.html"),
-        *(("shop", shop, f"shop/shop/{shop}.html") for shop in shops),
-        *(("clients", shop, f"shop/clients/{shop}.html") for shop in shops),
-        *(("barber", house.BARBERS[shop], f"shop/barber/{house.BARBERS[shop]}.html") for shop in shops),
+        ("network", (), "performance/report.html"),
+        ("network", (), "revenue/report.html"),
+        ("shops", (), "shops"),
+        *(("shop", (shop,), f"shop/shop/{shop}.html") for shop in shops),
+        *(("clients", (shop,), f"shop/clients/{shop}.html") for shop in shops),
+        *(("barber", (shop, house.BARBERS[shop]), of_barber(shop)) for shop in shops),
     ]
 }
 
@@ -133,11 +141,13 @@ def test_each_role_opens_what_the_table_says_and_nothing_else(served, name):
 
 
 def foreign(person: Person) -> set[str]:
-    """Shops and networks that do not exist for somebody."""
+    """Shops, their barbers and networks that do not exist for somebody."""
     found = {shop for network, shops in SHOPS.items() for shop in shops if network not in person.networks}
     found |= {network for network in SHOPS if network not in person.networks}
+    found |= {house.BARBERS[shop] for shop in found if shop in house.BARBERS}
     for network, own in person.networks.items():
-        found |= set() if own is None else set(SHOPS[network]) - own
+        others = set() if own is None else set(SHOPS[network]) - own
+        found |= others | {house.BARBERS[shop] for shop in others}
     return found
 
 

@@ -15,11 +15,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode
 
+import numpy as np
 import pandas as pd
+import xarray as xr
 
 from barberlab import files
 from barberlab.runs import inside, outputs
 from barberlab.runs.manifest import Manifest
+from barberlab.serve.ahead import DRAWS
 from barberlab.serve.people import Person
 from barberlab.serve.users import Users
 from barberlab.workspace import Workspace
@@ -42,13 +45,14 @@ PEOPLE = {
 
 
 def workspace(root: Path) -> Workspace:
-    """A workspace in which both networks have published a performance and a shop report."""
+    """A workspace in which both networks have published a performance, a shop and a revenue report."""
     for name in ("params", "notebooks"):
         shutil.copytree(REPO / name, root / name)
     place = Workspace(root)
     for network, shops in SHOPS.items():
         publish(place, network, "performance", {"report.html": page(network, shops)})
         publish(place, network, "shop", shop_pages(network), tables(network))
+        publish(place, network, "revenue", {"report.html": page(network, shops)}, drawn={DRAWS: draws(network)})
     return place
 
 
@@ -64,19 +68,41 @@ def shop_pages(network: str, said: str = "") -> dict[str, str]:
     found = {"report.html": page(f"{network} shops {said}", own)}
     found |= {f"shop/{shop}.html": page(shop, (shop,)) for shop in own}
     found |= {f"clients/{shop}.html": page(f"{shop} clients", (shop,)) for shop in own}
-    return found | {f"barber/{BARBERS[shop]}.html": page(BARBERS[shop], ()) for shop in own}
+    return found | {f"barber/{shop}/{BARBERS[shop]}.html": page(BARBERS[shop], ()) for shop in own}
 
 
 def tables(network: str) -> dict[str, pd.DataFrame]:
-    """What a shop report keeps: shops, their months of revenue, and a table of the whole network."""
+    """What a shop report keeps: shops, their months of revenue, their last month, their barbers, and the network's."""
     own = SHOPS[network]
     months = [
         (s, m, 100_000 * (k + 1)) for k, s in enumerate(own) for m in pd.date_range("2024-07-01", periods=12, freq="MS")
     ]
     by_shop = pd.DataFrame(months, columns=["location_id", "period", "value"])
     by_shop.attrs = {"metric": "net_service_revenue", "needs": None, "currency": "USD"}
-    names = pd.DataFrame({"location_id": own, "name": [f"Shop {shop}" for shop in own]})
-    return {"months": by_shop, "locations": names, "network": pd.DataFrame({"metric": ["visits"], "value": [1]})}
+    names = pd.DataFrame({"location_id": own, "name": [f"Shop {shop}" for shop in own], "chairs": 4})
+    last = [(s, "net_service_revenue", 100_000.0 * (k + 1)) for k, s in enumerate(own)]
+    last += [(shop, "utilisation", 0.8) for shop in own]
+    barbers = [(shop, BARBERS[shop]) for shop in own if shop in BARBERS]
+    staff = pd.DataFrame({"staff_id": [who for _, who in barbers], "display_name": [f"B {who}" for _, who in barbers]})
+    return {
+        "months": by_shop,
+        "locations": names,
+        "shops": pd.DataFrame(last, columns=["location_id", "metric", "value"]),
+        "chairs": pd.DataFrame(barbers, columns=["location_id", "staff_id"]).assign(metric="visits", value=80.0),
+        "staff": staff,
+        "network": pd.DataFrame({"metric": ["visits"], "value": [1]}),
+    }
+
+
+def draws(network: str) -> xr.Dataset:
+    """What a revenue report keeps: joint draws of June, which has begun, to December, about what the months were."""
+    own, months = SHOPS[network], pd.date_range("2025-06-01", periods=7, freq="MS").strftime("%Y-%m-%d")
+    rng = np.random.default_rng(len(own))
+    noise = rng.normal(0, 0.05, (1, 400, 1, 7)) + rng.normal(0, 0.1, (1, 400, len(own), 7))
+    level = 100_000 * np.arange(1, len(own) + 1)[:, None]
+    coordinates = {"location": np.array(own, object), "month": months.to_numpy(object)}
+    values = (level * np.exp(noise)).astype(np.float32)
+    return xr.Dataset({"revenue": (("chain", "draw", "location", "month"), values)}, coordinates)
 
 
 def publish(
@@ -85,6 +111,7 @@ def publish(
     report: str,
     pages: Mapping[str, str],
     kept: Mapping[str, pd.DataFrame] | None = None,
+    drawn: Mapping[str, xr.Dataset] | None = None,
 ) -> str:
     """A finished run, its pointer moved to it; gives its id."""
     home = outputs.of(place, network)
@@ -96,6 +123,9 @@ def publish(
     for name, frame in (kept or {}).items():
         files.make_folder(staging / "tables")
         files.put(staging / "tables" / f"{name}.parquet", inside.parquet(frame))
+    for name, dataset in (drawn or {}).items():
+        files.make_folder(staging / "posterior")
+        files.put(staging / "posterior" / f"{name}.nc", inside.netcdf(dataset))
     home.publish(staging, manifest(run_id, network, report))
     return run_id
 
@@ -232,7 +262,7 @@ def serving(
         "BARBERLAB_MONITOR_TOKEN": "monitor",
         "PYTHONPATH": str(REPO / "lib"),
         # A parent of its own, quick to load, that no other test's kernels hang on.
-        "WARMKERNEL_IMPORTS": "pandas pyarrow.parquet",
+        "WARMKERNEL_IMPORTS": "pandas pyarrow.parquet scipy.stats",
         "WARMKERNEL_DIR": str(root / "warm"),
         "TMPDIR": str(root),
     }

@@ -35,10 +35,21 @@ def test_the_way_up_from_a_shops_page_leads_to_what_one_may_open(served):
 
 def test_a_barber_reads_the_own_page_alone(served):
     bert = served.visitor("bert")
-    assert "/n/north/shop/barber/pid-a1.html" in bert.get("/n/north/").text
-    assert bert.get("/n/north/shop/barber/pid-a1.html").status == 200
-    assert bert.get("/n/north/shop/barber/pid-b2.html").status == 404
+    assert "/n/north/shop/barber/north-01/pid-a1.html" in bert.get("/n/north/").text
+    assert bert.get("/n/north/shop/barber/north-01/pid-a1.html").status == 200
+    assert bert.get("/n/north/shop/barber/north-01/pid-b2.html").status == 404
+    assert bert.get("/n/north/shop/barber/north-02/pid-b2.html").status == 404
     assert bert.get("/n/north/shop/shop/north-01.html").status == 404
+    assert bert.get("/n/north/shops").status == 404
+
+
+def test_a_manager_finds_the_own_shops_barbers_by_name_and_no_others(served):
+    mina = served.visitor("mina")
+    shown = mina.get("/n/north/").text
+    assert ">B pid-a1<" in shown
+    assert "pid-b2" not in shown
+    assert mina.get("/n/north/shop/barber/north-01/pid-a1.html").status == 200
+    assert mina.get("/n/north/shop/barber/north-02/pid-b2.html").status == 404
 
 
 def test_a_report_that_no_run_has_published_says_what_would_bring_it(tmp_path):

@@ -9,7 +9,6 @@ from hashlib import blake2b
 from typing import Self
 
 import numpy as np
-from scipy import stats
 
 from barberlab.errors import BadInput
 
@@ -72,6 +71,9 @@ class Assumption:
         return self._distribution().ppf((rng.permutation(draws) + rng.random(draws)) / draws)
 
     def _distribution(self):
+        # Half a second and 50 MB, which whoever only shows what others have drawn does not need.
+        from scipy import stats  # noqa: PLC0415
+
         if self.family == NORMAL:
             cut = (np.array([self.low, self.high]) - self.mean) / self.sd
             return stats.truncnorm(*cut, self.mean, self.sd)

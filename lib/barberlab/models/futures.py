@@ -12,12 +12,11 @@ import pandas as pd
 
 from barberlab.errors import NotAvailable
 from barberlab.models import months, revenue
-from barberlab.models.intervals import tails
+from barberlab.models.intervals import described
 from barberlab.models.panel import WEEK, Panel
 from barberlab.models.population import Population
 
 SHUT_WEEKS = 8  # without trade for so long, a shop is taken for closed until it trades again
-INSIDE = {"50": 0.50, "80": 0.80, "95": 0.95}
 FORECAST = "Revenue forecast"
 NETWORK = ""  # the location of rows that speak of all shops together
 
@@ -79,7 +78,7 @@ class Futures:
         """
         sums = _with_all(self.paths.sum(axis=1, dtype=float))
         before = self._year_before()
-        frame = pd.DataFrame({"location_id": [NETWORK, *self.location]} | _quantiles(sums))
+        frame = pd.DataFrame({"location_id": [NETWORK, *self.location]} | described(sums))
         frame["before"] = before
         frame["p_more"] = np.where(np.isfinite(before), (sums > before[:, None]).mean(axis=1), np.nan)
         frame["borrowed"] = ["", *self.borrowed]
@@ -163,15 +162,9 @@ def _described(draws: np.ndarray, location: np.ndarray, periods: pd.DatetimeInde
     everything = _with_all(draws)
     index = pd.MultiIndex.from_product([[NETWORK, *location], periods], names=["location_id", "period"])
     flat = everything.reshape(-1, draws.shape[-1])
-    return pd.DataFrame(_quantiles(flat), index=index).reset_index()
+    return pd.DataFrame(described(flat), index=index).reset_index()
 
 
 def _with_all(draws: np.ndarray) -> np.ndarray:
     """The sum over shops put before the shops."""
     return np.concatenate([draws.sum(axis=0, keepdims=True, dtype=float), draws])
-
-
-def _quantiles(draws: np.ndarray) -> dict[str, np.ndarray]:
-    ends = {f"{side}{name}": q for name, p in INSIDE.items() for side, q in zip(("low", "high"), tails(p), strict=True)}
-    found = np.quantile(draws, [0.5, *ends.values()], axis=-1)
-    return dict(zip(["mid", *ends], found, strict=True))

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from barberlab.errors import NotAvailable
-from barberlab.models import futures, naive, rates, scores
+from barberlab.models import futures, intervals, naive, rates, scores
 from barberlab.models.intervals import EIGHT_IN_TEN
 from barberlab.models.panel import WEEK, Panel
 from barberlab.models.population import Population
@@ -19,7 +19,7 @@ from barberlab.models.population import Population
 PUBLISHED, REMADE = "published", "made again"
 BANDS = 6  # of the horizon, in which coverage is told apart
 _INSIDE = ("80", "95")
-_ENDS = tuple(f"{side}{inside}" for inside in futures.INSIDE for side in ("low", "high"))
+_ENDS = tuple(f"{side}{inside}" for inside in intervals.INSIDE for side in ("low", "high"))
 _BOTH = ["made_on", "kind", "location_id", "mid", *_ENDS, "naive"]
 _CAME = ["actual", "shut", "naive_shut"]
 _NAIVE_DRAWS = 100  # they come with their negatives, so that few give the median

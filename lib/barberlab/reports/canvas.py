@@ -3,7 +3,6 @@
 A figure is drawn twice, 720 px wide and 358 px for phones: drawn, not scaled, so text is 12 px on both.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -123,18 +122,6 @@ def note(ax: Axes, at: tuple[float, float], text: str, *, shift: tuple[float, fl
     """One line of text at a point of the data, `shift` px away from it. More lines are more notes, 15 px apart."""
     how = {"color": INK["ink2"], "va": "center_baseline", "annotation_clip": False, **how}
     ax.annotate(text, at, xytext=shift, textcoords="offset points", **how)
-
-
-def nice_ticks(low: float, high: float, most: int = 6) -> np.ndarray:
-    """At most `most` round ticks that enclose `low` to `high`."""
-    if low == high:
-        low, high = (min(low, 0.0), max(low, 0.0)) if low else (0.0, 1.0)
-    power = math.floor(math.log10((high - low) / most))
-    steps = (round_step * 10.0**k for k in (power, power + 1, power + 2) for round_step in (1, 2, 2.5, 5))
-    # A hair of slack: 0.3 / 0.1 is 2.9999999999999996.
-    ends = ((step, math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)) for step in steps)
-    step, first, last = next((s, a, z) for s, a, z in ends if z - a < most)
-    return np.round(np.arange(first, last + 1) * step, 12)
 
 
 def value_axis(ax: Axes, ticks: np.ndarray, labels: Sequence[str]) -> None:

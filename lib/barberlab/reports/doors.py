@@ -104,13 +104,13 @@ def _under(page: str, notice: blocks.Notice) -> str:
     return page.replace(opening, f"{opening}\n{notice.html}", 1)
 
 
-def before_kernel(title: str, base: Sequence[blocks.Block], network: str, home: tuple[str, str], nonce: str) -> str:
+def before_kernel(title: str, base: Markup, network: str, home: tuple[str, str], nonce: str) -> str:
     """The first part of a live page, to its open main: the stored base case, read while a kernel starts.
 
-    nonce: of the one script that shows the controls in its place when they are there.
+    base: HTML of blocks. nonce: of the one script that shows the controls in its place when they are there.
     """
     template = blocks.templates().get_template("live.html").module
-    shown = template.base_case(Markup("\n").join(block.html for block in base), nonce)
+    shown = template.base_case(base, nonce)
     html = pages.page(title, shown + _CUT, network=network, home=home, kind="index")
     return html.partition(_CUT)[0]
 

@@ -12,8 +12,7 @@ import pandas as pd
 from barberlab import errors
 from barberlab.data.metrics import METRICS
 from barberlab.models import scorecard
-from barberlab.models.futures import INSIDE
-from barberlab.models.intervals import tails
+from barberlab.models.intervals import INSIDE, tails
 from barberlab.reports import benchmark_pool, board_clients, executive, fans, marks, prose, shop, tables
 from barberlab.reports import record as word_kept
 from barberlab.reports.blocks import Block, Card, Decision, Decisions, NotAvailable, Paragraph, TableBlock

@@ -21,7 +21,6 @@ from barberlab.reports.canvas import (
     grain_of,
     in_pixels,
     kept_apart,
-    nice_ticks,
     note,
     short_period,
     text_width,
@@ -30,6 +29,7 @@ from barberlab.reports.canvas import (
     value_axis,
 )
 from barberlab.reports.tables import Column
+from barberlab.reports.ticks import nice_ticks
 
 BANDS: Mapping[str, tuple[str, str]] = {"95": ("b95", "19 in 20"), "80": ("b80", "8 in 10"), "50": ("b50", "1 in 2")}
 ENDS = tuple(f"{side}{inside}" for inside in BANDS for side in ("low", "high"))

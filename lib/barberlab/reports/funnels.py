@@ -16,7 +16,6 @@ from barberlab.reports.canvas import (
     Words,
     check,
     figure,
-    nice_ticks,
     note,
     shortened,
     text_width,
@@ -24,6 +23,7 @@ from barberlab.reports.canvas import (
 )
 from barberlab.reports.labels import Pen
 from barberlab.reports.tables import Column
+from barberlab.reports.ticks import nice_ticks
 
 MOST_NAMED = 12  # labels in the plot; the table under it names all
 FEWEST_FOR_A_LESSON = 5

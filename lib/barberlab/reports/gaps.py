@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 
 from barberlab.reports import prose
 from barberlab.reports.blocks import Figure
-from barberlab.reports.canvas import INK, Sheet, Words, check, figure, nice_ticks, note, shortened, text_width
+from barberlab.reports.canvas import INK, Sheet, Words, check, figure, note, shortened, text_width
 from barberlab.reports.tables import Column
+from barberlab.reports.ticks import nice_ticks
 
 MOST_ROWS, MOST_ROWS_ON_A_PHONE = 40, 20
 _ROW = 20  # px

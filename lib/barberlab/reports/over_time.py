@@ -23,7 +23,6 @@ from barberlab.reports.canvas import (
     grain_of,
     in_pixels,
     kept_apart,
-    nice_ticks,
     note,
     short_period,
     text_width,
@@ -32,6 +31,7 @@ from barberlab.reports.canvas import (
     value_axis,
 )
 from barberlab.reports.tables import Column
+from barberlab.reports.ticks import nice_ticks
 
 _COUNT = prose.Count()
 FEW_POINTS = 8  # up to here each value has its dot

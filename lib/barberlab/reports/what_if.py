@@ -1,18 +1,23 @@
 """What if something changed? Levers played on the forecast's own futures, and what each takes for granted."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from barberlab.models import scenarios
 from barberlab.models.assumptions import ASSUMED, Assumption
-from barberlab.models.futures import Futures
 from barberlab.models.intervals import EIGHT_IN_TEN, NINETEEN_IN_TWENTY, tails
 from barberlab.params import Measured
 from barberlab.reports import marks, prose, tables
 from barberlab.reports.blocks import Block, NotAvailable, TableBlock
+
+if TYPE_CHECKING:
+    from barberlab.models.futures import Futures
 
 QUARTER = 13  # weeks by which today's capacity is told
 _SEED, _DRAWS = 0, 400
@@ -152,9 +157,12 @@ def _largest(
 
 
 def assumptions(found: Futures | NotAvailable, levers: Asked) -> Block:
-    """What each scenario rests on: the number, how sure, who says so."""
-    if isinstance(found, NotAvailable):
-        return found
+    """What each scenario rests on; the box of the missing forecast where there is nothing to rest on it."""
+    return found if isinstance(found, NotAvailable) else rests_on(levers)
+
+
+def rests_on(levers: Asked) -> Block:
+    """What levers take for granted: the number, how sure, who says so."""
     each = {one.name: one for lever in _apart(levers)[0] for one in lever.assumptions}
     rows = [(one.name.capitalize(), one.about, *_size(one), _standing(one), one.source) for one in each.values()]
     frame = pd.DataFrame(rows, columns=["name", "about", "value", "range", "standing", "source"])

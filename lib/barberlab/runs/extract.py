@@ -7,6 +7,7 @@ other rows to find: a manager's holds one shop's.
 import json
 import os
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,10 +23,10 @@ SCOPE = "BARBERLAB_SCOPE"
 
 
 def write(found: Iterable[Published], root: Path, only: Collection[str] | None = None) -> Workspace:
-    """Put the tables of published runs into `root`, as their scope sees them; gives the workspace that it then is.
+    """Put tables and draws of published runs into `root`, as their scope sees them; gives the workspace that it is.
 
-    only: the tables that are wanted, by default all. Of a whole network's scope kept draws go along; a table without a
-    column for the shop is left out for others, and so is what the manifest says of the run beside its data and period.
+    only: the tables and draws that are wanted, by default all. For a scope of some shops what is not of a shop is left
+    out; for all, what the manifest says of the run beside its data and period.
     """
     files.make_folder((root / MARK).parent)
     files.put(root / MARK, b"{}\n")
@@ -58,18 +59,15 @@ def own_scope() -> Scope:
 
 
 def _fill(one: Published, folder: Path, only: Collection[str] | None) -> None:
-    tables = files.make_folder(folder / "tables")
-    for name in one.tables() if only is None else [name for name in one.tables() if name in only]:
-        try:
-            frame = one.table(name)
-        except NotAvailable:
-            continue
-        files.put(tables / f"{name}.parquet", inside.parquet(frame))
-    drawn = [path for path in one.manifest.files if path.startswith("posterior/")]
-    if one.scope.locations is None:
-        for path in drawn:
-            files.make_folder((folder / path).parent)
-            files.put(folder / path, manifests.verified(one.folder, one.manifest, path))
+    whole, wanted = one.scope.locations is None, (lambda name: only is None or name in only)
+    for name in filter(wanted, one.tables()):
+        with suppress(NotAvailable):
+            files.put(files.make_folder(folder / "tables") / f"{name}.parquet", inside.parquet(one.table(name)))
+    for name in filter(wanted, one.posteriors()):
+        path = f"posterior/{name}.nc"
+        with suppress(NotAvailable):
+            drawn = manifests.verified(one.folder, one.manifest, path) if whole else inside.netcdf(one.posterior(name))
+            files.put(files.make_folder(folder / "posterior") / f"{name}.nc", drawn)
 
 
 def _point(folder: Path, one: Published, sha256: str) -> None:

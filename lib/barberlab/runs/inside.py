@@ -115,7 +115,7 @@ def keep_posterior(name: str, draws: xr.Dataset) -> xr.Dataset:
         )
     if RUN_DIR in os.environ:
         folder = files.make_folder(Path(os.environ[RUN_DIR]) / "posterior")
-        files.write(folder / f"{name}.nc", bytes(draws.to_netcdf(engine="scipy")))
+        files.write(folder / f"{name}.nc", netcdf(draws))
     return draws
 
 
@@ -180,3 +180,8 @@ def parquet(frame: pd.DataFrame) -> bytes:
     buffer = io.BytesIO()
     kept.to_parquet(buffer, index=False, compression="zstd", write_page_checksum=True)
     return buffer.getvalue()
+
+
+def netcdf(draws: xr.Dataset) -> bytes:
+    """`draws` as a netCDF file."""
+    return bytes(draws.to_netcdf(engine="scipy"))

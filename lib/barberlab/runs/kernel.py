@@ -7,6 +7,7 @@ import logging
 import math
 import os
 import re
+import secrets
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
@@ -120,8 +121,10 @@ def _options(engine: str, attended: Attended, scratch: Path) -> dict[str, Any]:
     base, own = AsyncKernelManager, confine.own_folder(scratch)
     if engine == WARM:
         from warmkernel.engine import WarmManager as base  # noqa: PLC0415, N813
-    # Sockets in a folder of this user alone, instead of ports that everybody on the machine can listen to.
-    manager = {"transport": "ipc", "ip": str(own / "k"), "connection_file": str(own / "kernel.json")}
+    # Sockets in a folder of this user alone, instead of ports that everybody on the machine can listen to. Their name
+    # is no other kernel's: a parent of warm kernels removes by its name what an ended one has left.
+    sockets = own / f"k{secrets.token_hex(6)}"
+    manager = {"transport": "ipc", "ip": str(sockets), "connection_file": str(own / "kernel.json")}
     return {
         "engine_name": None if engine == PAPERMILL else engine,
         "kernel_manager_class": attended.managed(base),

@@ -86,15 +86,21 @@ def house_pages() -> Pages:
 
 
 def _shops(tables: dict[str, pd.DataFrame], context: Context) -> dict[str, str]:
-    """The page of each shop, from what the notebook kept."""
+    """The page of each shop and of each barber in it, from what the notebook kept."""
     from barberlab import periods  # noqa: PLC0415
-    from barberlab.reports import shop  # noqa: PLC0415
+    from barberlab.reports import barber, shop  # noqa: PLC0415
 
     span = periods.period(context.parameters["period"], last_day(context.as_of, context.facts["timezone"]))
     facts = {"network": context.network} | context.facts
     targets = context.params.methodology
     ids = tables["locations"]["location_id"]
-    return {shop.href(one): shop.page(tables, one, span, facts, context.as_of, targets) for one in ids}
+    pages = {shop.href(one): shop.page(tables, one, span, facts, context.as_of, targets) for one in ids}
+    known = set(ids)
+    return pages | {
+        barber.href(place, who): barber.page(tables, place, who, span, facts, context.as_of)
+        for place, who in barber.worked(tables["chairs"])
+        if place in known
+    }
 
 
 def _boards(tables: dict[str, pd.DataFrame], context: Context) -> dict[str, str]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-SHOP = "location_id"
+SHOP, PLACE = "location_id", "location"  # a table's column, a draw's dimension
 _REMEMBERED = ".index.json"
 
 
@@ -41,13 +41,17 @@ class Published:
     folder: Path
 
     def pages(self) -> list[str]:
-        """Paths of the pages that the scope may see: of some shops only their own, named by `files.safe_name`."""
+        """Paths of the pages that the scope may see.
+
+        Of some shops these are shop/<shop>.html and barber/<shop>/<barber>.html of theirs, named by `files.safe_name`.
+        Which barber's is for the server's gate to say: a scope knows shops.
+        """
         found = [path for path in self.manifest.files if path.endswith(".html")]
         shops = self.scope.locations
         if shops is None:
             return found
         own = {files.safe_name(shop) for shop in shops}
-        return [path for path in found if "/" in path and Path(path).stem in own]
+        return [path for path in found if _shop_of(path) in own]
 
     def page(self, path: str = outputs.PAGE) -> str:
         """The HTML of a page; raises NotAvailable for one that does not exist, or not for this scope."""
@@ -96,13 +100,28 @@ class Published:
         return self._whole(f"figures/{slug}.svg").decode()
 
     def posterior(self, name: str) -> xr.Dataset:
-        """Draws that the notebook kept, over (chain, draw, ...)."""
-        known = [Path(path).stem for path in self.manifest.files if path.startswith("posterior/")]
-        if name not in known:
-            raise BadInput(f"{self.manifest.report} keeps no posterior {name!r}; it keeps {', '.join(known) or 'none'}")
+        """Draws that the notebook kept, over (chain, draw, ...); for a scope of some shops only theirs, and no other.
+
+        They are joint: the total of any set of shops is the sum of each draw.
+        """
+        if name not in self.posteriors():
+            known = ", ".join(self.posteriors()) or "none"
+            raise BadInput(f"{self.manifest.report} keeps no posterior {name!r}; it keeps {known}")
         import xarray as xr  # noqa: PLC0415
 
-        return xr.load_dataset(io.BytesIO(self._whole(f"posterior/{name}.nc")), engine="scipy")
+        found = xr.load_dataset(io.BytesIO(self._content(f"posterior/{name}.nc")), engine="scipy")
+        if self.scope.locations is None:
+            return found
+        # What is not of a shop is the network's, and no part of it is for those who see some of it.
+        own = [variable for variable in found.data_vars if PLACE in found[variable].dims]
+        if not own:
+            raise NotAvailable(f"draws {name} of {self.manifest.report}", "the whole network's scope: no shop has any")
+        here = [shop in self.scope.locations for shop in found[PLACE].values.tolist()]
+        return found[own].isel({PLACE: here}).drop_attrs()
+
+    def posteriors(self) -> list[str]:
+        """Names of the draws that the notebook kept."""
+        return [Path(path).stem for path in self.manifest.files if path.startswith("posterior/")]
 
     def _whole(self, path: str) -> bytes:
         if self.scope.locations is not None:
@@ -133,6 +152,13 @@ class Reports(Mapping[str, Published]):
 
     def _names(self) -> list[str]:
         return sorted(outputs.of(self.workspace, self.scope.network).pointers())
+
+
+def _shop_of(path: str) -> str | None:
+    match path.removesuffix(".html").split("/"):
+        case ["shop" | "clients", shop] | ["barber", shop, _]:
+            return shop
+    return None
 
 
 def reports(scope: Scope, workspace: Workspace | None = None) -> Reports:

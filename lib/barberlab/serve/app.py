@@ -5,6 +5,7 @@ settings file that lies about, in the working folder or a home, is read.
 """
 
 import errno
+import importlib
 import secrets
 import socket
 import threading
@@ -171,6 +172,7 @@ class Server(Voila):
             (r"/index\.html", pages.Networks),
             (r"/operations", pages.Operations),
             (rf"/n/{gate.NETWORK}/(?:index\.html)?", pages.Network),
+            (rf"/n/{gate.NETWORK}/shops", pages.Shops),
             (rf"/n/{gate.NETWORK}/what-if", live.WhatIf, voila_render),
             (rf"/n/{gate.NETWORK}/{gate.REPORT}/{gate.PAGE}", pages.Published),
         ]
@@ -188,7 +190,6 @@ class Server(Voila):
         self.ioloop = IOLoop.current()
         sweeper = PeriodicCallback(self._sweep, _SWEEP_MS)
         sweeper.start()
-        threading.Thread(target=self._warm_up, daemon=True).start()
         log("listens", port=self.options.port)
         try:
             self.ioloop.start()
@@ -212,7 +213,9 @@ class Server(Voila):
     async def _end_kernels(self, token: str) -> None:
         self.watch.culled.labels("session").inc(await self.kernel_manager.end_of(token))
 
-    def _warm_up(self) -> None:
+    def warm_up(self) -> None:
+        """Have the parent of warm kernels load, and what reads kept draws: the first visitor waits for neither."""
+        threading.Thread(target=importlib.import_module, args=("xarray.backends.scipy_",), daemon=True).start()
         self.warm = kernels.warm_up()
 
 
@@ -258,4 +261,6 @@ def serve(options: Options) -> None:
     Users().names()
     server = Server(options)
     server.initialize([])
+    # Before the port is bound: both take seconds, and the one is another process.
+    threading.Thread(target=server.warm_up, daemon=True).start()
     server.start()

@@ -11,7 +11,6 @@ from jupyter_server.services.kernels.connection.base import deserialize_msg_from
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 
 _V1 = "v1.kernel.websocket.jupyter.org"
-_CONTROL_TARGET = "jupyter.widget.control"
 # What a person does to a control. Ends, steps, layouts and styles are the notebook's.
 _MOVED = {"value", "index"}
 _LONGEST = 64 * 1024
@@ -24,19 +23,17 @@ def passes(channel: str | None, header: Any, content: Any) -> bool:
     match header.get("msg_type"):
         case "kernel_info_request" | "comm_info_request":
             return True
-        case "comm_open":
-            return content.get("target_name") == _CONTROL_TARGET
         case "comm_msg":
             return _moves(content.get("data"))
     return False
 
 
 def _moves(data: Any) -> bool:
-    """A control that is moved, or a question for the state of all."""
+    """A control that is moved, or a question for the state of one."""
     if not isinstance(data, dict):
         return False
     match data.get("method"):
-        case "request_state" | "request_states":
+        case "request_state":
             return True
         case "update":
             state = data.get("state")

@@ -5,6 +5,7 @@ documentation and the tests all read it. RULES says of every route which questio
 in neither, such as one that a new Voila brings, is answered to nobody.
 """
 
+import functools
 import hmac
 import re
 from collections.abc import Callable, Mapping
@@ -19,17 +20,17 @@ from barberlab.serve.people import Person
 from barberlab.serve.sessions import Session
 
 WHOLE, SHOPS, SELF, RUNS = "the whole network", "own shops", "own figures", "runs of all networks, no rows"
-KINDS = ("network", "shop", "clients", "barber", "whatif", "operations", "metrics")
+KINDS = ("network", "shops", "shop", "clients", "barber", "whatif", "operations", "metrics")
 # "clients" is a shop's list of clients to ask back, under pseudonyms. A franchisor may see those of corporate shops
 # alone, and which these are the data do not say.
 ACCESS: Mapping[str, Mapping[str, str]] = {
     "operator": {"operations": RUNS, "metrics": RUNS},
-    "franchisor": {"network": WHOLE, "shop": WHOLE, "whatif": WHOLE},
-    "region": {"shop": SHOPS, "clients": SHOPS, "whatif": SHOPS},
-    "owner": {"shop": SHOPS, "clients": SHOPS, "whatif": SHOPS},
-    "manager": {"shop": SHOPS, "clients": SHOPS, "whatif": SHOPS},
+    "franchisor": {"network": WHOLE, "shops": WHOLE, "shop": WHOLE, "whatif": WHOLE},
+    "region": {"shops": SHOPS, "shop": SHOPS, "clients": SHOPS, "whatif": SHOPS},
+    "owner": {"shops": SHOPS, "shop": SHOPS, "clients": SHOPS, "barber": SHOPS, "whatif": SHOPS},
+    "manager": {"shops": SHOPS, "shop": SHOPS, "clients": SHOPS, "barber": SHOPS, "whatif": SHOPS},
     "barber": {"barber": SELF},
-    "analyst": {"network": WHOLE, "shop": WHOLE, "clients": WHOLE, "whatif": WHOLE},
+    "analyst": {"network": WHOLE, "shops": WHOLE, "shop": WHOLE, "clients": WHOLE, "whatif": WHOLE},
 }
 
 SESSION_COOKIE = "barberlab"
@@ -39,17 +40,27 @@ _PORT = re.compile(r":\d+$")
 
 @dataclass(frozen=True)
 class Page:
-    """What a route of pages asks for: its kind, network, and the file name of the shop or barber it is about."""
+    """What a route of pages asks for: its kind, network, and the file names of the shop and the barber it is about."""
 
     kind: str
     network: str
-    whose: str = ""
+    shop: str = ""
+    barber: str = ""
 
 
-def kind_of(path: str) -> tuple[str, str]:
-    """(kind, file name of the shop or barber) of a published page: "shop/s01.html" -> ("shop", "s01")."""
-    folder, _, name = path.rpartition("/")
-    return (folder or "network"), ("" if not folder else name.removesuffix(".html"))
+def page_at(network: str, path: str) -> Page:
+    """What a published page is: report.html the network's, shop/s01.html a shop's, barber/s01/b02.html a barber's.
+
+    clients/s01.html is a shop's list of clients. Any other path is a page of no kind, which nobody may see.
+    """
+    match path.removesuffix(".html").split("/"):
+        case [_]:
+            return Page("network", network)
+        case ["shop" | "clients" as kind, shop]:
+            return Page(kind, network, shop)
+        case ["barber", shop, barber]:
+            return Page("barber", network, shop, barber)
+    return Page("", network)
 
 
 def may(person: Person, page: Page) -> bool:
@@ -59,11 +70,17 @@ def may(person: Person, page: Page) -> bool:
         return grain == RUNS
     if person.scope(page.network) is None:
         return False
-    if grain == WHOLE or page.kind == "whatif":
+    # These two hold all that is one's own, whatever that is.
+    if grain == WHOLE or page.kind in ("shops", "whatif"):
         return True
-    if grain == SELF:
-        return page.whose == files.safe_name(person.barber)
-    return page.whose in {files.safe_name(shop) for shop in person.networks[page.network] or ()}
+    if page.shop not in _file_names(person.networks[page.network] or frozenset()):
+        return False
+    return grain == SHOPS or page.barber == files.safe_name(person.barber)
+
+
+@functools.lru_cache(1024)
+def _file_names(shops: frozenset[str]) -> frozenset[str]:
+    return frozenset(files.safe_name(shop) for shop in shops)
 
 
 # What a route asks. A rule gets the request as the router took it apart and the session, if there is one.
@@ -104,12 +121,15 @@ def of_network(visit: Visit) -> bool:
 
 def of_page(visit: Visit) -> bool:
     """Whoever may see that page; the report's own page also leads those who may only see pages below it to these."""
-    kind, whose = kind_of(visit.found["page"])
+    page = page_at(visit.found["network"], visit.found["page"])
     if visit.session is None:
         return False
-    return may(visit.session.person, Page(kind, visit.found["network"], whose)) or (
-        kind == "network" and of_network(visit)
-    )
+    return may(visit.session.person, page) or (page.kind == "network" and of_network(visit))
+
+
+def of_shops(visit: Visit) -> bool:
+    """Whoever may see a page of all shops that are theirs."""
+    return visit.session is not None and may(visit.session.person, Page("shops", visit.found["network"]))
 
 
 def of_whatif(visit: Visit) -> bool:
@@ -134,7 +154,7 @@ def of_metrics(visit: Visit) -> bool:
 
 _KERNEL = r"(?P<kernel_id>\w+-\w+-\w+-\w+-\w+)"
 NETWORK, REPORT = r"(?P<network>[a-z0-9_]{2,32})", r"(?P<report>[a-z][a-z0-9_-]{0,63})"
-PAGE = r"(?P<page>(?:[a-z]{1,16}/)?[a-z0-9][a-z0-9_-]{0,80}\.html)"
+PAGE = r"(?P<page>(?:[a-z]{1,16}/(?:[a-z0-9][a-z0-9_-]{0,80}/)?)?[a-z0-9][a-z0-9_-]{0,80}\.html)"
 RULES: Mapping[str, Rule] = {
     # This house's own
     r"/health": anybody,
@@ -148,6 +168,7 @@ RULES: Mapping[str, Rule] = {
     r"/index\.html": signed_in,
     r"/operations": of_operations,
     rf"/n/{NETWORK}/(?:index\.html)?": of_network,
+    rf"/n/{NETWORK}/shops": of_shops,
     rf"/n/{NETWORK}/what-if": of_whatif,
     rf"/n/{NETWORK}/{REPORT}/{PAGE}": of_page,
     # Voila's, for the what-if page

@@ -2,13 +2,15 @@
 answer."""
 
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 
 from voila.tornado.handler import TornadoVoilaHandler
 
 from barberlab.errors import Busy, Damaged, NotAvailable
 from barberlab.reports import doors
-from barberlab.reports import whatif as arithmetic
+from barberlab.reports import whatif as levers
+from barberlab.runs.published import Published
 from barberlab.serve import whatif
 from barberlab.serve.kernels import Order, ordered
 from barberlab.serve.pages import Own
@@ -34,18 +36,17 @@ class WhatIf(TornadoVoilaHandler):
         scope = self.session.person.scope(network)
         home = (f"/n/{network}/", "All pages")
         try:
-            published = self.shelf.published(scope, whatif.REPORT)
-            base = arithmetic.base(published.table(*whatif.TABLES))
+            published = {report: self.shelf.published(scope, report) for report in whatif.REPORTS}
+            stored = await self.shelf.made("what-if", scope, published, lambda: _stored(published))
         except (NotAvailable, Damaged) as error:
             needs = error.needs if isinstance(error, NotAvailable) else "its report to be run again"
             self.show(doors.nothing_yet("What if", needs, self.shelf.name(network), home))
             return
         nonce = secrets.token_urlsafe(16)
         self.set_header("Content-Security-Policy", policy(nonce))
-        stored = arithmetic.blocks(base, 0, 0)
         self.write(doors.before_kernel("What if", stored, self.shelf.name(network), home, nonce))
         await self.flush()
-        await self._go_on(Order(self.session, lambda root: whatif.lay_out(published, Path(root))))
+        await self._go_on(Order(self.session, lambda root: whatif.lay_out(published.values(), Path(root))))
 
     async def _go_on(self, order: Order) -> None:
         try:
@@ -60,3 +61,9 @@ class WhatIf(TornadoVoilaHandler):
             # The base case has been sent and stays: a page is readable whatever becomes of its kernel.
             log("kernel failed", error=type(error).__name__)
             self.write(doors.no_room())
+
+
+def _stored(published: Mapping[str, Published]) -> str:
+    """The base case, read while a kernel starts."""
+    base = whatif.of(published)
+    return "\n".join(str(block.html) for block in levers.blocks(base, levers.ALL, levers.Setting()))

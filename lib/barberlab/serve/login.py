@@ -4,12 +4,13 @@ import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+from tornado.ioloop import IOLoop
 from tornado.web import HTTPError
 
 from barberlab.reports import doors
 from barberlab.serve import gate
 from barberlab.serve.limits import Limit
-from barberlab.serve.pages import Own
+from barberlab.serve.pages import Own, read_ahead
 from barberlab.serve.people import Person
 from barberlab.serve.sessions import Session
 from barberlab.serve.watch import log
@@ -103,4 +104,5 @@ def welcome(handler: Own, person: Person, provided: bool = False) -> Session:
         secure=handler.settings["is_secure"],
     )
     handler.redirect("/", status=303)
+    IOLoop.current().add_callback(read_ahead, person, handler.shelf)
     return session

@@ -1,5 +1,7 @@
 """The pages themselves: networks, what is published in each, a published page, the operators' and the monitors'."""
 
+import asyncio
+import contextlib
 import json
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,16 +10,16 @@ from typing import Any
 from tornado.web import HTTPError, RequestHandler
 
 from barberlab import files
-from barberlab.errors import BarberlabError, NotAvailable
+from barberlab.errors import BarberlabError, Damaged, NotAvailable
 from barberlab.reports import doors
 from barberlab.runs import outputs
 from barberlab.runs.jobs import BOARDS
 from barberlab.runs.outputs import PAGE
 from barberlab.runs.pages import STALE_DAYS, Standing
 from barberlab.scope import Scope
-from barberlab.serve import gate
+from barberlab.serve import ahead, gate, together
 from barberlab.serve.people import Person
-from barberlab.serve.shelf import BARBER, Shelf
+from barberlab.serve.shelf import Shelf
 
 
 class Own(RequestHandler):
@@ -70,18 +72,13 @@ class Network(Own):
 
     def get(self, network: str) -> None:
         """The board of the whole network or of one's only shop; else doors to reports, shops and live pages."""
-        person, scope, name = self.person, self.person.scope(network), self.shelf.name(network)
-        first = _first(person, scope, self.shelf) if self.request.path.endswith("/") else None
+        scope = self.person.scope(network)
+        first = _first(self.person, scope, self.shelf) if self.request.path.endswith("/") else None
         if first:
             # The board is the first screen; it leads on to the list, which has an address of its own.
             self.redirect(first, status=303)
             return
-
-        def made() -> str:
-            return doors.house(name, "", list(_groups(person, scope, self.shelf)), _TOKEN, network=name)
-
-        # Of hundreds of shops it takes a while to write; all who may see the same share it, but for the form's token.
-        self.show(self.shelf.list_of(scope, person.barber, made).replace(_TOKEN, self.forgery_token))
+        self.show(listed(self.person, network, self.shelf).replace(_TOKEN, self.forgery_token))
 
 
 class Published(Own):
@@ -96,14 +93,14 @@ class Published(Own):
         if run:
             self.redirect(f"/n/{network}/{run[2]}/{page}", status=303)
             return
-        kind, whose = gate.kind_of(page)
-        if not gate.may(self.person, gate.Page(kind, network, whose)):
+        at = gate.page_at(network, page)
+        if not gate.may(self.person, at):
             self.redirect(f"/n/{network}/", status=303)
             return
         scope = self.person.scope(network)
         try:
             shown = self.shelf.page(scope, report, page)
-            if kind == "shop" and not gate.may(self.person, gate.Page("clients", network, whose)):
+            if at.kind == "shop" and not gate.may(self.person, gate.Page("clients", network, at.shop)):
                 shown = doors.without_ways(shown, "../clients/")
             self.show(shown)
         except NotAvailable as error:
@@ -111,6 +108,20 @@ class Published(Own):
                 raise HTTPError(404) from None
             home = (f"/n/{network}/", "All pages")
             self.show(doors.nothing_yet(_title(report), error.needs, self.shelf.name(network), home))
+
+
+class Shops(Own):
+    """All shops that are somebody's, together: a region's, an owner's."""
+
+    async def get(self, network: str) -> None:
+        """The page; made of what the last runs kept where nobody of the same rights has asked since."""
+        try:
+            html = await together_of(self.person, network, self.shelf)
+        except (NotAvailable, Damaged) as error:
+            home = (f"/n/{network}/", "All pages")
+            needs = error.needs if isinstance(error, NotAvailable) else "its report to be run again"
+            html = doors.nothing_yet(TITLES[self.person.role], needs, self.shelf.name(network), home)
+        self.show(html)
 
 
 class Operations(Own):
@@ -164,6 +175,44 @@ class Nothing(Own):
         raise HTTPError(404)
 
 
+def listed(person: Person, network: str, shelf: Shelf) -> str:
+    """The page of all that `person` may open in a network, but for the form's token."""
+    scope, name = person.scope(network), shelf.name(network)
+
+    def made() -> str:
+        return doors.house(name, "", list(_groups(person, scope, shelf)), _TOKEN, network=name)
+
+    # Of hundreds of shops it takes a while to write; all who may see the same share it.
+    return shelf.list_of(scope, person.barber, made)
+
+
+async def together_of(person: Person, network: str, shelf: Shelf) -> str:
+    """The page of all of a network's shops that are `person`'s; raises NotAvailable before the first run."""
+    scope, title = person.scope(network), TITLES[person.role]
+    found = shelf.all_published(scope, (ahead.COUNTED, ahead.DRAWN))
+    if ahead.COUNTED not in found:
+        raise NotAvailable(title, f"a run: barberlab run {network}")
+    html = await shelf.made(f"shops of a {person.role}", scope, found, lambda: together.page(title, found))
+    for report in found:
+        html = shelf.behind(network, report, html)
+    return html
+
+
+async def read_ahead(person: Person, shelf: Shelf) -> None:
+    """Make what `person` will open first, while they look at the page of networks."""
+    for network in list(person.networks)[:MOST_AHEAD]:
+        # What cannot be read says so to whoever opens it.
+        with contextlib.suppress(BarberlabError, OSError):
+            listed(person, network, shelf)
+            if gate.may(person, gate.Page("shops", network)):
+                await together_of(person, network, shelf)
+        await asyncio.sleep(0)
+
+
+MOST_AHEAD = 50
+TITLES = {"region": "Your region", "owner": "Your shops", "manager": "Your shop"} | dict.fromkeys(
+    ("franchisor", "analyst"), "All shops"
+)
 _TOKEN = "0000-token-of-the-form-0000"
 _BOARDS = {"executive": "The network in two minutes", "manager": "Every shop’s board"}
 # What a door to a shop's page says after its name: of a report, and (True) of a board.
@@ -189,10 +238,14 @@ def _groups(person: Person, scope: Scope, shelf: Shelf) -> Sequence[doors.Group]
             yield doors.Group("Overview", [_report(one, shelf.now()) for one in boards])
         rest = [one for one in standings if one not in boards]
         yield doors.Group("Reports", [_report(one, shelf.now()) for one in rest], run)
+    if gate.may(person, gate.Page("shops", scope.network)):
+        door = doors.Door(TITLES[person.role], f"/n/{scope.network}/shops", "revenue so far and ahead")
+        yield doors.Group("Together", [door] if standings else [], run)
     if "shop" in gate.ACCESS[person.role]:
         yield doors.Group("Shops", _shops(person, scope, shelf, standings), run)
-    if BARBER in gate.ACCESS[person.role]:
-        yield doors.Group("Your figures", _figures(person, scope, shelf, standings), "a run that makes barbers' pages")
+    if "barber" in gate.ACCESS[person.role]:
+        heading = "Your figures" if person.barber else "Barbers"
+        yield doors.Group(heading, _figures(person, scope, shelf, standings), "a run that makes barbers' pages")
     if gate.may(person, gate.Page("whatif", scope.network)):
         yield doors.Group("Live", [doors.Door("What if", f"/n/{scope.network}/what-if")])
 
@@ -234,19 +287,26 @@ def _shops(person: Person, scope: Scope, shelf: Shelf, standings: Sequence[Stand
         pages = set(shelf.published(scope, one.report).pages())
         for shop, name in shelf.shops(scope).items():
             for kind, words in _OF_A_SHOP[one.report in BOARDS].items():
-                path, page = (
-                    f"{kind}/{files.safe_name(shop)}.html",
-                    gate.Page(kind, scope.network, files.safe_name(shop)),
-                )
-                if path in pages and gate.may(person, page):
+                path = f"{kind}/{files.safe_name(shop)}.html"
+                if path in pages and gate.may(person, gate.page_at(scope.network, path)):
                     found.append(doors.Door(f"{name}{words}", f"/n/{scope.network}/{one.report}/{path}"))
     return found
 
 
 def _figures(person: Person, scope: Scope, shelf: Shelf, standings: Sequence[Standing]) -> list[doors.Door]:
-    path = f"{BARBER}/{files.safe_name(person.barber)}.html"
-    own = [one for one in standings if one.page and path in shelf.published(scope, one.report).manifest.files]
-    return [doors.Door(_title(one.report), f"/n/{scope.network}/{one.report}/{path}") for one in own]
+    found = []
+    for one in (one for one in standings if one.page):
+        published = shelf.published(scope, one.report)
+        pages = [path for path in published.pages() if gate.page_at(scope.network, path).kind == "barber"]
+        own = [path for path in pages if gate.may(person, gate.page_at(scope.network, path))]
+        names = shelf.barbers(scope, one.report) if own else {}
+        for path in own:
+            at = gate.page_at(scope.network, path)
+            shop = names.get(("shop", at.shop), at.shop)
+            says = shop if len(scope.locations or ()) > 1 else ""
+            name = _title(one.report) if person.barber else names.get(("barber", at.barber), at.barber)
+            found.append(doors.Door(name, f"/n/{scope.network}/{one.report}/{path}", says))
+    return sorted(found, key=lambda door: (door.says, door.name))
 
 
 def _title(report: str) -> str:

@@ -4,12 +4,16 @@ Manifests and names are remembered as long as the files they were read from are 
 manifest each time it is handed out. While a new run is being published the old one stands: the pointer moves last.
 """
 
+import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from barberlab import files
 from barberlab.data.moments import last_day
 from barberlab.errors import Damaged, NotAvailable
 from barberlab.reports import doors, prose
@@ -22,9 +26,10 @@ from barberlab.runs.published import Published
 from barberlab.scope import Scope
 from barberlab.workspace import Workspace
 
-BARBER = "barber"
-MOST_REMEMBERED = 400
+MOST_REMEMBERED = 800
 _DAY_S = 86_400.0
+# One at a time: they wait for the same core as all who read, and each for a few hundredths of a second.
+_MAKERS = ThreadPoolExecutor(1, thread_name_prefix="make")
 
 
 class Shelf:
@@ -33,6 +38,7 @@ class Shelf:
     def __init__(self, workspace: Workspace, now: Callable[[], datetime] = lambda: datetime.now(UTC)):
         self.workspace, self.now = workspace, now
         self._remembered: OrderedDict[tuple, tuple[Hashable, Any]] = OrderedDict()
+        self._making: dict[tuple, asyncio.Future[str]] = {}
 
     def published(self, scope: Scope, report: str) -> Published:
         """The published run of a report as `scope` may see it; raises NotAvailable before the first, or Damaged."""
@@ -48,12 +54,16 @@ class Shelf:
         Whether the page of a barber may be seen is the gate's to say: a scope knows shops.
         """
         try:
-            html = self._page(scope, report, path)
+            html = self.published(scope, report).page(path)
         except Damaged:
             # A run that was pruned between the look at its pointer and the look at its page has a successor.
             self._remembered.clear()
-            html = self._page(scope, report, path)
-        standing = next((one for one in self.standings(scope.network) if one.report == report), None)
+            html = self.published(scope, report).page(path)
+        return self.behind(scope.network, report, html)
+
+    def behind(self, network: str, report: str, html: str) -> str:
+        """`html` of what a report has published, with a line on top where a board is old or a newer run failed."""
+        standing = next((one for one in self.standings(network) if one.report == report), None)
         if standing is None or standing.as_of is None:
             return html
         days = (self.now() - standing.as_of).days
@@ -63,6 +73,28 @@ class Shelf:
         if not standing.reason:
             return html
         return doors.behind(html, standing.reason, prose.day(last_day(standing.as_of, standing.timezone)))
+
+    def all_published(self, scope: Scope, reports: Iterable[str]) -> dict[str, Published]:
+        """Those of `reports` that are published, as `scope` may see them."""
+        known = self._pointers(outputs.of(self.workspace, scope.network))
+        return {report: self.published(scope, report) for report in reports if report in known}
+
+    async def made(self, what: str, scope: Scope, found: Mapping[str, Published], make: Callable[[], str]) -> str:
+        """HTML made from published runs, once for those runs and that scope; pages are served meanwhile.
+
+        Raises what `make` raises, each time.
+        """
+        stamp = tuple((report, run.manifest.run_id) for report, run in found.items())
+        known = self._remembered.get(("made", what, scope))
+        if known is None or known[0] != stamp:
+            key = (what, scope, stamp)
+            if key not in self._making:
+                self._making[key] = asyncio.get_running_loop().run_in_executor(_MAKERS, make)
+                self._making[key].add_done_callback(lambda _: self._making.pop(key, None))
+            # Shielded: whoever leaves must not take the page from those who wait for it as well.
+            html = await asyncio.shield(self._making[key])
+            return self._known(("made", what, scope), stamp, lambda: html)
+        return known[1]
 
     def standings(self, network: str) -> list[Standing]:
         """How each report of the network stands, published and failed."""
@@ -88,6 +120,12 @@ class Shelf:
                 return self._known(key, found.manifest.run_id, lambda one=found: _names(one))
         return {}
 
+    def barbers(self, scope: Scope, report: str) -> dict[tuple[str, str], str]:
+        """Names by ("shop", file name of its id) and ("barber", file name of the pseudonym)."""
+        found = self.published(scope, report)
+        key = ("barbers", scope.network, scope.locations, report)
+        return self._known(key, found.manifest.run_id, lambda: _barbers(found))
+
     def ages(self) -> dict[tuple[str, str], float]:
         """Days since the end of the data of each published report, by network and report."""
         found = (one for network in outputs.networks(self.workspace) for one in self.standings(network))
@@ -106,14 +144,6 @@ class Shelf:
         """Raises BarberlabError or OSError unless what is published can be read."""
         for network in outputs.networks(self.workspace):
             self.standings(network)
-
-    def _page(self, scope: Scope, report: str, path: str) -> str:
-        found = self.published(scope, report)
-        if not path.startswith(f"{BARBER}/"):
-            return found.page(path)
-        if path not in found.manifest.files:
-            raise NotAvailable(f"page {path} of {report}", "a run that makes it")
-        return manifests.verified(found.folder, found.manifest, path).decode()
 
     def _pointers(self, home: Outputs) -> dict[str, dict[str, str]]:
         latest = home.folder / "latest.json"
@@ -149,3 +179,16 @@ def _names(found: Published) -> dict[str, str]:
     frame = found.table("locations")
     names = frame["name"].fillna(frame["location_id"])
     return dict(sorted(zip(frame["location_id"], names, strict=True), key=lambda item: str(item[1])))
+
+
+def _barbers(found: Published) -> dict[tuple[str, str], str]:
+    shops = _names(found) if "locations" in found.tables() else {}
+    named = {("shop", files.safe_name(shop)): str(name) for shop, name in shops.items()}
+    # Who is whom is kept for the whole network; of it are told the names of those whose pages one may see.
+    whole = replace(found, scope=Scope(found.scope.network, found.scope.role))
+    if "staff" not in found.tables():
+        return named
+    staff = whole.table("staff").dropna(subset=["display_name"])
+    own = {path.removesuffix(".html").rpartition("/")[2] for path in found.pages() if path.startswith("barber/")}
+    people = zip(map(files.safe_name, staff["staff_id"]), staff["display_name"], strict=True)
+    return named | {("barber", who): str(name) for who, name in people if who in own}
