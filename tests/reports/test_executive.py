@@ -157,7 +157,7 @@ def test_a_move_that_could_be_chance_has_no_arrow():
 
 
 def test_the_past_accuracy_stands_beside_the_fan():
-    said = "2 forecasts of the total missed by 5.0% on average; “as last year” by 11.0%"
+    said = "2 forecasts of the 26-week total missed by 5.0% on average; “as last year” by 11.0%"
     assert said in executive_cards.fan(everything()).note
 
 

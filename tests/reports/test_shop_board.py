@@ -78,7 +78,7 @@ def test_what_may_be_lost_and_the_list_are_the_shops_own():
 def test_the_past_accuracy_is_the_shops_own():
     past = revenue().tables["past_totals"].assign(location_id=["s1", "s2"])
     told = shop_cards.record(mine("s2", revenue(past_totals=past)))
-    assert told == "1 forecast of the total missed by 8.0% on average; “as last year” by 12.0%."
+    assert told == "1 forecast of the 26-week total missed by 8.0% on average; “as last year” by 12.0%."
 
 
 def test_the_closest_look_at_the_network_is_its_sums():

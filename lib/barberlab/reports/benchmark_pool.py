@@ -10,8 +10,11 @@ import numpy as np
 import pandas as pd
 
 from barberlab.errors import NotAvailable as Lacking
+from barberlab.models import benchmark_ranks
+from barberlab.models.benchmark_kpis import Ranked
+from barberlab.models.benchmark_ranks import SEGMENTS
 from barberlab.models.release import SIMULATED, Release
-from barberlab.reports import marks, prose, tables
+from barberlab.reports import benchmark_segments, marks, prose, tables
 from barberlab.reports.benchmark import Judged
 from barberlab.reports.blocks import Block, NotAvailable, Paragraph, TableBlock
 from barberlab.reports.measures import form
@@ -99,23 +102,34 @@ def position_table(pool: Pool, found: Judged, shops: int) -> Block:
         return NotAvailable(NAME, lacking.needs, WHY)
     rows = [_row(pool.release, cell.name, found, kpi) for kpi in pool.release.spec.kpis]
     frame = pd.DataFrame(rows + _suppressed(pool.release, shops))
-    columns = [
+    where = f"{cell.label}, {pool.release.networks(cell.name).replace('-', '–')} networks"
+    subtitle = _said(pool.release, where)
+    placed = bool(frame["segment"].astype(bool).any())
+    note = f"{_NOTE} {_BY_SEGMENT if placed else _NO_SEGMENT}"
+    return TableBlock(_title(frame), tables.table(frame, _columns(placed)), subtitle=subtitle, note=note)
+
+
+def _columns(placed: bool) -> list[tables.Column]:
+    segment = tables.Column("segment", "Segment of the pool", unit="chance it is right")
+    return [
         tables.Column("measure", "Measure"),
         tables.Column("own", "This network", right=True, missing="not known of this network"),
         tables.Column("better", "Better than", right=True, missing="not told"),
         tables.Column("range", "8 in 10", right=True, missing="not told"),
         tables.Column("track", "0 to 100%", unit="of shops", secondary=True),
+        *([segment] if placed else []),
         tables.Column("quarters", "The pool", unit="its three quarters", secondary=True, right=True),
     ]
-    where = f"{cell.label}, {pool.release.networks(cell.name).replace('-', '–')} networks"
-    return TableBlock(_title(frame), tables.table(frame, columns), subtitle=_said(pool.release, where), note=_NOTE)
 
 
 _NOTE = (
     "Each percentage holds the error of both sides: our own range, and the noise that hides every member. Where few "
-    "networks take part only the quarters are told: 75% or more says no more than that. Suppressed: for privacy, too "
-    "few networks."
+    "networks take part only the quarters are told: 75% or more says no more than that. Where a market lies far from "
+    "the public centres, the pool’s figures lie too near to them and their ranges hold less often. Suppressed: for "
+    "privacy, too few networks."
 )
+_BY_SEGMENT = "Segments are the pool’s bands of 10, 20, 40, 20 and 10%; the two extremes need a chance of 80%."
+_NO_SEGMENT = "A segment of the pool is told from 50 networks on, because fewer do not tell its tails."
 
 
 def _row(release: Release, cell: str, found: Judged, kpi) -> dict[str, object]:
@@ -126,6 +140,7 @@ def _row(release: Release, cell: str, found: Judged, kpi) -> dict[str, object]:
         "better": None,
         "range": None,
         "track": "",
+        "segment": "",
         "quarters": "",
         "above": None,
     }
@@ -139,11 +154,20 @@ def _row(release: Release, cell: str, found: Judged, kpi) -> dict[str, object]:
     except Lacking as lacking:
         return empty | mine | {"better": marks.tag(f"needs {lacking.needs}", "na")}
     quarters = " · ".join(printed(float(cuts.loc[p, "value"])) for p in (25, 50, 75))
-    track = marks.range_track(
-        mid, (low, high), (low, high), (0, 100), f"better than {mid:.0f}%, 8 in 10: {low:.0f} to {high:.0f}", _MIDDLE
-    )
-    said = {"better": part(mid, ends), "range": f"{low:.0f}–{high:.0f}%", "track": track, "quarters": quarters}
-    return empty | mine | said | {"above": low > _MIDDLE}
+    said = f"better than {mid:.0f}%, 8 in 10: {low:.0f} to {high:.0f}"
+    track = marks.range_track(mid, (low, high), (low, high), (0, 100), said, _MIDDLE, ticks=(25, 75))
+    told = {"better": part(mid, ends), "range": f"{low:.0f}–{high:.0f}%", "track": track, "quarters": quarters}
+    return empty | mine | told | {"above": low > _MIDDLE, "segment": _segment(release, kpi.name, own, found, cell)}
+
+
+def _segment(release: Release, kpi: str, own: Ranked, found: Judged, cell: str) -> marks.Mark | str:
+    """The network's segment by one figure with its chance; empty where the pool is too small to have any."""
+    try:
+        chance = release.segments(kpi, own.network, found.currency, cell)
+    except Lacking:
+        return ""
+    one = benchmark_ranks.assigned(chance[list(range(len(SEGMENTS), 0, -1))].to_numpy(), (kpi,)).iloc[0]
+    return benchmark_segments.tag(one["segment"], one["leaning"], float(one["chance"]))
 
 
 def part(mid: float, ends: tuple[float, float]) -> str:
@@ -156,9 +180,10 @@ def part(mid: float, ends: tuple[float, float]) -> str:
 def _suppressed(release: Release, shops: int) -> list[dict[str, object]]:
     """The narrower circles of a network of this size that hold too few networks."""
     dark = {cell.name for cell in release.dark()}
-    why = marks.tag("Suppressed", "na")
+    nothing = dict.fromkeys(("own", "range", "quarters", "segment"), "")
+    nothing |= {"better": marks.tag("Suppressed", "na"), "track": marks.hatched("suppressed: too few networks")}
     own = [cell for cell in release.spec.cells_of(shops) if cell.name in dark]
-    return [{"measure": f"Among {cell.label.lower()}", "own": why, "track": "", "quarters": ""} for cell in own]
+    return [{"measure": f"Among {cell.label.lower()}"} | nothing for cell in own]
 
 
 def _title(frame: pd.DataFrame) -> str:

@@ -83,7 +83,7 @@ def segment_table(there: Placed, before: Placed, names: Mapping[str, str]) -> Bl
 
 
 def tag(segment: str, leaning: str, chance: float) -> marks.Mark:
-    """A segment with the chance that it is right; of an uncertain shop where it leans, and how much."""
+    """A segment on its colour with its chance; an uncertain one with where it leans."""
     if segment == UNCERTAIN:
         return marks.together(marks.segment(UNCERTAIN), f"{prose.chance(chance)} {leaning.lower()}")
     return marks.together(marks.segment(segment, SEGMENTS.index(segment) + 1), prose.chance(chance))

@@ -12,8 +12,8 @@ import pandas as pd
 from barberlab import errors
 from barberlab.data.metrics import METRICS
 from barberlab.models import scorecard
+from barberlab.models.futures import INSIDE
 from barberlab.models.intervals import tails
-from barberlab.models.outlook import INSIDE
 from barberlab.reports import benchmark_pool, board_clients, executive, fans, marks, prose, shop, tables
 from barberlab.reports import record as word_kept
 from barberlab.reports.blocks import Block, Card, Decision, Decisions, NotAvailable, Paragraph, TableBlock
@@ -98,15 +98,17 @@ def months_ahead(found: Everything) -> pd.DataFrame:
 
 def record(found: Everything) -> str:
     """How earlier forecasts of the total fared, beside the one that costs nothing."""
-    return record_said(scorecard.Record(found.table("revenue", "past_weeks"), found.table("revenue", "past_totals")))
+    past = scorecard.Record(found.table("revenue", "past_weeks"), found.table("revenue", "past_totals"))
+    return record_said(found, past)
 
 
-def record_said(past: scorecard.Record) -> str:
-    """The same of a record's totals of all shops, in a sentence."""
+def record_said(found: Everything, past: scorecard.Record) -> str:
+    """The same of a record's totals of all shops, in a sentence; they are of as many weeks as are foreseen now."""
     sums = scorecard.totals(past)
     if sums.empty:
         return "No earlier forecast is old enough to be judged."
-    return f"{word_kept.in_a_sentence(sums)}."
+    horizon = found.table("revenue", "forecast_weeks")["period"].nunique()
+    return f"{word_kept.in_a_sentence(sums, horizon)}."
 
 
 # What to do

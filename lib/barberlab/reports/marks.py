@@ -112,11 +112,12 @@ def range_track(
     label: str,
     zero: float = 0.0,
     better: str = "higher",
+    ticks: Sequence[float] = (),
 ) -> Mark:
     """An estimate on a track of 14 px: thin 19 in 20, thick 8 in 10, dot; grey if the 8 in 10 span `zero`.
 
     `scale` is the same for all rows of the column; what lies outside it ends at its edge. `label` is read aloud.
-    `better` is "higher" or "lower": what falls short is drawn in orange.
+    `better` is "higher" or "lower": what falls short is drawn in orange. `ticks`: fainter ones.
     """
     low, high = scale
     if not low < high:
@@ -130,10 +131,16 @@ def range_track(
         return Markup('<i class="{}" style="left:{}%;width:{}%"></i>').format(css_class, left, round(right - left, 1))
 
     tick = Markup('<i class="z" style="left:{}%"></i>').format(place(zero)) if low <= zero <= high else ""
+    tick += Markup("").join(Markup('<i class="z faint" style="left:{}%"></i>').format(place(one)) for one in ticks)
     dot = Markup('<i class="m" style="left:{}%"></i>').format(place(mid))
     track = Markup('<span class="rng{}" role="img" aria-label="{}">{}{}{}{}</span>')
     colour = _track_colour(mid, eighty, zero, better)
     return Mark(track.format(colour, label, tick, bar("b95", ninety_five), bar("b80", eighty), dot))
+
+
+def hatched(label: str) -> Mark:
+    """A track on which nothing may be drawn; `label`, why, is read aloud."""
+    return Mark(Markup('<span class="rng hatched" role="img" aria-label="{}"></span>').format(label))
 
 
 def _track_colour(mid: float, eighty: tuple[float, float], zero: float, better: str) -> str:

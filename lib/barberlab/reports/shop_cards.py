@@ -6,9 +6,9 @@ import pandas as pd
 
 from barberlab import errors
 from barberlab.data.metrics import METRICS
-from barberlab.decisions.standing import ALL_SHOPS
 from barberlab.models import scorecard
 from barberlab.models.benchmark_ranks import SEGMENTS, UNCERTAIN
+from barberlab.models.futures import NETWORK
 from barberlab.models.insight import MARGINS
 from barberlab.models.intervals import EIGHT_IN_TEN
 from barberlab.reports import board_clients, executive, executive_cards, marks, prose, tables
@@ -66,7 +66,7 @@ def fan(found: Everything, shop: str, name: str) -> Card:
 def record(found: Everything) -> str:
     """How earlier forecasts of this shop fared: its totals, and how often its weeks lay in their 8 in 10."""
     weeks, totals = found.table("revenue", "past_weeks"), found.table("revenue", "past_totals")
-    said = executive_cards.record_said(scorecard.Record(weeks, totals.assign(location_id=ALL_SHOPS)))
+    said = executive_cards.record_said(found, scorecard.Record(weeks, totals.assign(location_id=NETWORK)))
     if weeks.empty:
         return said
     held = scorecard.by_shop(scorecard.Record(weeks, totals)).iloc[0]
