@@ -195,6 +195,14 @@ def test_a_shop_that_closed_has_a_board_that_says_so():
     assert "needs a shop that trades" in html
 
 
+def test_a_shop_that_is_known_to_have_closed_names_the_day():
+    places = performance().tables["locations"].assign(closed_on=[pd.NaT, pd.Timestamp("2024-09-09"), pd.NaT])
+    shops = performance().tables["shops"].query("location_id != 's2'")
+    shops.attrs = performance().tables["shops"].attrs
+    found = everything(performance(shops=shops, locations=places), benchmark())
+    assert shop_board.opening(shop_board.own(found, "s2"), "s2").title == "Birch closed on 9 September 2024."
+
+
 def test_a_shop_of_which_nothing_was_counted_in_the_period_has_no_number_anywhere():
     shops = performance().tables["shops"]
     counted = ["value", "numerator", "denominator"]
