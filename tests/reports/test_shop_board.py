@@ -195,6 +195,29 @@ def test_a_shop_that_closed_has_a_board_that_says_so():
     assert "needs a shop that trades" in html
 
 
+def test_a_shop_that_is_known_to_have_closed_names_the_day():
+    places = performance().tables["locations"].assign(closed_on=[pd.NaT, pd.Timestamp("2024-09-09"), pd.NaT])
+    shops = performance().tables["shops"].query("location_id != 's2'")
+    shops.attrs = performance().tables["shops"].attrs
+    found = everything(performance(shops=shops, locations=places), benchmark())
+    assert shop_board.opening(shop_board.own(found, "s2"), "s2").title == "Birch closed on 9 September 2024."
+
+
+def test_a_shop_of_which_nothing_was_counted_in_the_period_has_no_number_anywhere():
+    shops = performance().tables["shops"]
+    counted = ["value", "numerator", "denominator"]
+    unknown = shops.astype(dict.fromkeys(counted, "Float64"))
+    unknown.loc[unknown["location_id"] == "s2", counted] = pd.NA
+    unknown.attrs = shops.attrs
+    found = everything(performance(shops=unknown), revenue(), benchmark(), retention(), shop_report())
+    html = page("s2", found)
+    assert "Birch had no visits in June 2025." in html
+    assert "&lt;NA&gt;" not in html
+    assert ">nan" not in html
+    row = re.search(r"<tr>(?:(?!</tr>).)*Birch.*?</tr>", str(shop_board.contents(found).html), re.DOTALL)[0]
+    assert "no visit in the period" in row
+
+
 def test_a_list_is_not_made_before_the_first_retention_report():
     with pytest.raises(errors.NotAvailable, match="a published retention report"):
         asked.page(everything(performance()), "s2", "r000009-manager")
