@@ -254,6 +254,9 @@ def test_the_largest_shops_have_fans_of_their_own():
     assert figure.numbers["shop"].nunique() == 9
     assert "The nine largest of 11 shops" in figure.subtitle
     assert figure.numbers["shop"].iloc[0] == names[one.totals().iloc[1:].sort_values("mid")["location_id"].iloc[-1]]
+    one.paths[10] *= np.random.default_rng(3).lognormal(0, 1, one.paths.shape[2]).astype(np.float32)
+    unsure = forecast.shops_by_month(one, futures_made.daily(one.history), names, "USD")
+    assert unsure.title.startswith(f"{names[one.location[10]]} is the least sure: ")
     few = forecast.shops_by_month(found(), futures_made.daily(found().history), NAMES, "USD")
     assert few.numbers["shop"].unique().tolist() == ["Mill Lane", "Quayside", "Old Dairy"]
 

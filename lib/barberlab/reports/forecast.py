@@ -258,12 +258,21 @@ def shops_by_month(found: Found, daily: pd.DataFrame, shops: Mapping[str, str], 
     return fans.fans(
         pd.concat(shown, names=["shop"]).reset_index("shop"),
         "shop",
-        title="A shop's months are less sure than the network's",
+        title=_least_sure(shown, prose.Money(currency)),
         subtitle=f"{which} by revenue ahead, {currency} a month, on one scale. Above each: 8 in 10 for its last month.",
         form=prose.Money(currency),
         slug="revenue-ahead-by-shop",
         what="Service revenue by month of each shop",
     )
+
+
+def _least_sure(months: Mapping[str, pd.DataFrame], form: prose.Format) -> str:
+    """Whose last month has the widest 8 in 10 for its size, in a sentence."""
+    lasts = {shop: own.iloc[-1] for shop, own in months.items()}
+    shop = max(lasts, key=lambda name: (lasts[name]["high80"] - lasts[name]["low80"]) / lasts[name]["mid"])
+    last = lasts[shop]
+    said = prose.span(last["low80"], last["high80"], form, "prose")
+    return f"{shop} is the least sure: {prose.month(last['period'])} may bring {said}"
 
 
 def _whole_months(daily: pd.DataFrame) -> pd.DataFrame:
