@@ -32,7 +32,7 @@ def test_the_audits_integrals_are_its_own_and_come_to_what_the_grid_holds(shape)
     events, hours = np.array([0, 18, 8, 46, 8, 13, 9, 31, 14, 8, 29, 24]), np.linspace(50, 400, 12)
     found = benchmark.fit(count(range(12), events, hours), shape=shape)
     model = build(found)
-    density = pytensor.function([model["mu"], model["tau_w"]], model.potentials[0], mode="FAST_COMPILE")
+    density = pytensor.function([model["mu"], model["tau_w"]], model["seen"], mode="FAST_COMPILE")
     points, weight = found.grid.nodes()
     some = np.argsort(weight)[::-40][:8]
     ours = np.array([density(mu, np.exp(log_tau)) for mu, log_tau in points[some]])

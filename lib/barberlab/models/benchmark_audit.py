@@ -21,6 +21,7 @@ from barberlab.models.benchmark_kpis import WIDE, Ranked
 from barberlab.models.benchmark_scaled import Scaled
 
 AGREED = 0.5  # posterior sds that the two may differ by
+CAREFUL = 0.99  # of two or three parameters: with few shops the spreads reach down to nothing
 NODES = 41  # of an integral; the heaviest tails need most
 
 
@@ -50,7 +51,7 @@ def audit(found: Fit, scale: float = 1.0, seed: int = 0, draws: int = 1000) -> A
 
     Raises GateFailed where the sampler fails, and BadInput for what is drawn by a chain of its own.
     """
-    tree = posterior.sample(build(found, scale), seed, draws=draws, tune=1000, chains=2)
+    tree = posterior.sample(build(found, scale), seed, draws=draws, tune=1000, chains=2, target_accept=CAREFUL)
     names = [name for name in ("mu", "tau_w", "tau_b") if name in tree["posterior"]]
     values = {name: tree["posterior"][name].to_numpy().ravel() for name in names}
     return Audit(found.hyper(), {name: (float(v.mean()), float(v.std())) for name, v in values.items()})
@@ -80,14 +81,31 @@ def of_kpis(found: Mapping[str, Ranked], seed: int = 0) -> pd.DataFrame:
 def _of_tables(found: Tabled, scale: float) -> pm.Model:
     """Any likelihood and shape; integrals by Gauss and Hermite, so that no table is believed by its own account."""
     with pm.Model() as model:
-        mu = pm.Flat("mu", initval=float(found.evidence.mode.mean()))
-        tau_w = pm.HalfNormal("tau_w", scale)
-        if len(found.centres):
-            tau_b = pm.HalfNormal("tau_b", scale)
-            pm.Potential("seen", _over_groups(found, mu, tau_w, tau_b))
-        else:
+        mu, tau_w, tau_b = _hyper(found.evidence, found.group, len(found.centres) > 0, scale)
+        if tau_b is None:
             pm.Potential("seen", _over_units(found, mu.reshape((1, 1)), tau_w).sum())
+        else:
+            pm.Potential("seen", _over_groups(found, mu, tau_w, tau_b))
     return model
+
+
+def _hyper(evidence: Evidence, group: np.ndarray, grouped: bool, scale: float):
+    """mu, tau_w and, with groups, tau_b, inside a model.
+
+    mu has a flat prior and is sampled as its distance from where it stands given the spreads, in widths of what is then
+    known of it: with few shops mu and the spreads would else be a funnel.
+    """
+    tau_w = pm.HalfNormal("tau_w", scale)
+    tau_b = pm.HalfNormal("tau_b", scale) if grouped else None
+    members = np.eye(int(group.max()) + 1)[:, group]  # (group, unit)
+    precise = 1 / (evidence.spread**2 + tau_w**2)
+    W = pt.dot(members, precise)
+    v = 1 / W + (tau_b**2 if grouped else 0.0)
+    P = (1 / v).sum()
+    z = pm.Flat("z", initval=0.0)
+    mu = pm.Deterministic("mu", (pt.dot(members, evidence.mode * precise) / W / v).sum() / P + z / pt.sqrt(P))
+    pm.Potential("width", -0.5 * pt.log(P))
+    return mu, tau_w, tau_b
 
 
 def _over_units(found: Tabled, centre: pt.TensorVariable, tau: pt.TensorVariable) -> pt.TensorVariable:
@@ -146,9 +164,7 @@ def _of_closed_form(found: Fit, scale: float) -> pm.Model:
     ends = np.append(np.flatnonzero(np.diff(found.group[order])), len(order) - 1)
     grouped = len(found.grid.axes) > 1
     with pm.Model() as model:
-        mu = pm.Flat("mu", initval=float(y.mean()))
-        tau_w = pm.HalfNormal("tau_w", scale)
-        tau_b = pm.HalfNormal("tau_b", scale) if grouped else None
+        mu, tau_w, tau_b = _hyper(found.evidence, found.group, grouped, scale)
         v = tau_w**2 + s2
         own = -0.5 * (pt.log(v) + (y - mu) ** 2 / v).sum()
         pm.Potential("seen", own + (_shared(v, y - mu, tau_b, ends) if grouped else 0.0))
