@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import tempfile
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -19,7 +20,8 @@ import pytest
 from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.websocket import websocket_connect
 
-from barberlab.serve import channels
+from barberlab.serve import channels, sessions
+from barberlab.serve import kernels as kernels_of_the_server
 from serve import house
 from serve.house import Served, Visitor
 
@@ -311,6 +313,33 @@ def test_a_person_has_two_kernels_and_a_third_takes_the_firsts_place(alone):
     assert kernels(alone) <= before + 2
     assert refused(first, visitor) == 404
     assert refused(second, visitor) == refused(third, visitor) == 101
+
+
+def test_many_kernels_that_are_asked_for_at_once_do_not_all_find_room():
+    """Each place is taken when it is asked for, not when its kernel has come up."""
+    manager, go_on = kernels_of_the_server.OwnedKernels(), threading.Event()
+
+    def lay_out(_: Path) -> dict:
+        go_on.wait(20)
+        raise RuntimeError("no kernel is needed here")
+
+    async def ask() -> str:
+        order = kernels_of_the_server.Order(sessions.Session("t", house.PEOPLE["mina"], 0, 0), lay_out)
+        try:
+            with kernels_of_the_server.ordered(order):
+                await manager.start_kernel()
+        except Exception as error:
+            return type(error).__name__
+        return ""
+
+    async def all_at_once() -> list[str]:
+        asked = [asyncio.ensure_future(ask()) for _ in range(6)]
+        await asyncio.sleep(0.2)
+        go_on.set()
+        return await asyncio.gather(*asked)
+
+    assert sorted(asyncio.run(all_at_once())) == ["Busy"] * 4 + ["RuntimeError"] * 2
+    assert asyncio.run(ask()) == "RuntimeError", "the places are free again"
 
 
 def test_a_notebook_is_not_run_for_whom_nothing_is_published(alone):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from tornado.web import HTTPError, RequestHandler, StaticFileHandler
+from tornado.web import HTTPError, RequestHandler
 
 from barberlab import files
 from barberlab.serve.people import Person
@@ -169,12 +169,12 @@ RULES: Mapping[str, Rule] = {
     rf"/n/{NETWORK}/what-if": of_whatif,
     rf"/n/{NETWORK}/{REPORT}/{PAGE}": of_page,
     # Voila's, for the what-if page
-    rf"/api/kernels/{_KERNEL}": of_kernel,
     rf"/api/kernels/{_KERNEL}/channels": of_kernel,
     r"/voila/api/shutdown/(.*)": of_kernel,
-    r"/voila/static/(.*)": signed_in,
-    r"/voila/labextensions/(.*)": signed_in,
     # Voila's, which nobody needs here
+    rf"/api/kernels/{_KERNEL}": nobody,
+    r"/voila/static/(.*)": nobody,
+    r"/voila/labextensions/(.*)": nobody,
     r"/voila/templates/(.*)": nobody,
     r"/voila/api/themes/(.*)": nobody,
     r"/voila/files/(.*)": nobody,
@@ -261,9 +261,6 @@ def gated(handler: type[RequestHandler], pattern: str, observed: Callable[[Any],
             observed(self)
             super().on_finish()
 
-    if issubclass(handler, StaticFileHandler):
-        # Scripts and styles of the installed version: whoever comes again need not wait for them.
-        Gated.set_extra_headers = lambda self, _: self.set_header("Cache-Control", "private, max-age=86400")
     Gated.__name__ = Gated.__qualname__ = f"Gated{handler.__name__}"
     return Gated
 

@@ -176,7 +176,7 @@ async def together_of(person: Person, network: str, shelf: Shelf) -> str:
         raise NotAvailable(title, f"a run: barberlab run {network}")
     html = await shelf.made(f"shops of a {person.role}", scope, found, lambda: together.page(title, found))
     for report in found:
-        html = shelf.behind(network, report, html)
+        html = shelf.behind(scope, report, html)
     return html
 
 
