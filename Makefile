@@ -15,6 +15,7 @@ setup: .venv/ready   ## the environment, from requirements.lock
 	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --editable .
 	$(BIN)/python -m warmkernel install --sys-prefix
+	$(BIN)/python -c 'from barberlab.models.compiled import compile_all; compile_all()'
 	@touch $@
 
 report: setup    ## the main job: sample networks in, published reports out
@@ -32,7 +33,7 @@ test: setup      ## the quick suite, with the notebooks
 test-all: setup  ## the quick suite and the slow one
 	$(BIN)/python -m pytest -m 'slow or not slow'
 
-browser: setup   ## pages in the system's Chromium; CHROMIUM= names another
+browser: setup   ## pages in the system's Chromium (CHROMIUM= names another); pictures of them in screenshots/
 	BARBERLAB_BROWSER=required CHROMIUM="$(CHROMIUM)" $(BIN)/python -m pytest -m 'slow or not slow' tests/browser
 
 lab: setup       ## JupyterLab in the same environment
@@ -43,4 +44,4 @@ lock:            ## pin pyproject.toml's dependencies anew
 	  --python-version 3.13 --all-extras --group dev pyproject.toml -o requirements.lock
 
 clean:           ## what was made here: environment, runs, sample networks' working data
-	rm -rf .venv outputs data/networks data/keys
+	rm -rf .venv outputs screenshots data/networks data/keys

@@ -6,6 +6,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
+from barberlab.models.churn_rehearsal import played
 from barberlab.models.histories import Histories
 
 CUTOFF = date(2026, 6, 30)
@@ -37,29 +38,12 @@ def network(truth: Truth, clients: int, seed: int, days: int = 730, on_dropout: 
     nu = rng.gamma(truth.r, np.exp(truth.log_rate[shop]) / truth.r)
     lost = rng.beta(truth.kappa * phi, truth.kappa * (1 - phi))
     T = rng.uniform(1, days, clients)
-    x, t_x, log_gaps = _visits(T, truth.k, nu, lost, rng)
+    x, t_x, log_gaps = played(T, truth.k, nu, lost, rng)
     named = bool(on_dropout)
     return Histories(
         np.arange(clients), x, t_x, T, log_gaps, shop, z[:, None][:, : int(named)],
         tuple(f"shop {n:03d}" for n in range(len(truth.log_rate))), ("z_noshow",) * named, "days", CUTOFF,
     )  # fmt: skip
-
-
-def _visits(
-    T: np.ndarray, k: float, nu: np.ndarray, lost: np.ndarray, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(x, t_x, log_gaps) up to T, a client at a time in step with all others."""
-    x, t_x, log_gaps = np.zeros(len(T), np.int64), np.zeros(len(T)), np.zeros(len(T))
-    there = np.flatnonzero(rng.random(len(T)) >= lost)
-    while len(there):
-        gap = rng.gamma(k, 1 / (k * nu[there]))
-        came = t_x[there] + gap <= T[there]
-        there, gap = there[came], gap[came]
-        x[there] += 1
-        t_x[there] += gap
-        log_gaps[there] += np.log(gap)
-        there = there[rng.random(len(there)) >= lost[there]]
-    return x, t_x, log_gaps
 
 
 def log_of(days: dict[str, list[str]], location: str | None = None) -> pd.DataFrame:

@@ -8,6 +8,7 @@ import pytest
 
 from barberlab import params
 from barberlab.errors import BadInput
+from barberlab.models import assumptions
 from barberlab.workspace import Workspace
 
 DEFAULTS = Path(__file__).parents[1] / "params" / "defaults.yaml"
@@ -54,7 +55,7 @@ def test_a_network_states_only_what_differs(workspace):
     [
         ("methodology:\n  retension_42: 0.6", r"unknown key 'methodology.retension_42'; did you mean 'retention_42'\?"),
         ("methodolgy: {}", r"unknown key 'methodolgy'; did you mean 'methodology'\?"),
-        ("colour: red", "unknown key 'colour'; known are methodology, report, retention, gates, benchmark"),
+        ("colour: red", "unknown key 'colour'; known are methodology, report, retention, scenarios, gates, benchmark"),
         ("methodology:\n  no_show: 5", "methodology.no_show is 5: input should be less than or equal to 1"),
         ("methodology:\n  no_show: -0.1", "methodology.no_show is -0.1: input should be greater than or equal to 0"),
         ("methodology:\n  no_show: .nan", "methodology.no_show is nan: input should be a finite number"),
@@ -66,6 +67,15 @@ def test_a_network_states_only_what_differs(workspace):
         ("methodology:\n  milestones_cents: [true]", "milestones_cents.0 is True: input should be a valid integer"),
         ("methodology:\n  utilisation: 0.4", "utilisation_alert < utilisation <= utilisation_price_signal must hold"),
         ("methodology: 5", "methodology is 5: input should be a valid dictionary"),
+        ("scenarios:\n  recapture: 0.4", "scenarios.recapture is 0.4: input should be a valid dictionary"),
+        ("scenarios:\n  recapture: {mean: 0.4, sd: 0.1}", "scenarios.recapture.source is missing"),
+        (
+            "scenarios:\n  recapture: {mean: 0.4, sd: 0.1, sorce: x}",
+            "(scenarios.recapture.source is missing|unknown key 'scenarios.recapture.sorce'; did you mean 'source')",
+        ),
+        ("scenarios:\n  recapture: {mean: 0.4, sd: -1, source: x}", "scenarios.recapture.sd is -1: input should be"),
+        ("scenarios:\n  recapture: {mean: 0.4, sd: 0.1, source: x, n: 3}", "unknown key 'scenarios.recapture.n'"),
+        ("scenarios:\n  recaptur: {}", r"unknown key 'scenarios.recaptur'; did you mean 'recapture'\?"),
         ("report:\n  min_cell: 0", "report.min_cell is 0: input should be greater than or equal to 1"),
     ],
 )
@@ -122,3 +132,17 @@ def test_a_network_id_cannot_lead_out_of_the_folder(workspace):
 def test_settings_cannot_be_changed_after_they_were_checked(workspace):
     with pytest.raises(ValueError, match="frozen"):
         params.load(workspace).methodology.rebook = 0.1
+
+
+def test_an_experiment_takes_the_place_of_an_assumption_by_its_name(workspace):
+    assert params.load(workspace).scenarios.measured() == {}
+    own(workspace, "scenarios:\n  price_elasticity: {mean: -0.3, sd: 0.1, source: price test of May}\n")
+    found = params.load(workspace, "north").scenarios.measured()
+    assert [(name, one.mean, one.sd, one.source) for name, one in found.items()] == [
+        ("price elasticity", -0.3, 0.1, "price test of May")
+    ]
+
+
+def test_each_assumption_of_a_scenario_can_be_measured():
+    known = {name.replace("_", " ") for name in params.Scenarios.model_fields}
+    assert known == {one.name for one in assumptions.ALL}

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from barberlab.models import benchmark, benchmark_ranks
-from barberlab.models.benchmark_evidence import Evidence, moderated, normal, widened
+from barberlab.models.benchmark_evidence import Evidence, moderated, normal
 
 
 @dataclass(frozen=True)
@@ -24,18 +24,14 @@ class Shops:
         """One for each shop."""
         return tuple(f"s{k:05d}" for k in range(len(self.y)))
 
-    def evidence(self, rng: np.random.Generator | None = None, blocks: int = 8, tails: bool = False) -> Evidence:
-        """With the variances as they are, or, given `rng`, estimated from so many blocks and moderated.
-
-        `tails`: the estimates' own t tails are kept, for which there is no closed form; else variances are widened.
-        """
+    def evidence(self, rng: np.random.Generator | None = None, blocks: int = 8) -> Evidence:
+        """With the variances as they are, or, given `rng`, estimated from so many blocks and moderated."""
         if rng is None:
             return normal(self.names, self.y, self.s2)
         free = blocks - 1
         own = self.s2 * self.exposure * rng.chisquare(free, len(self.y)) / free
         variance, freedom = moderated(own, np.full(len(self.y), free))
-        seen = normal(self.names, self.y, variance / self.exposure, freedom)
-        return seen if tails else widened(seen)
+        return normal(self.names, self.y, variance / self.exposure, freedom)
 
 
 def simulate(seed: int, shops: int = 10_000, networks: int = 300, tails: float = np.inf, uneven: bool = False) -> Shops:

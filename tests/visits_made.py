@@ -31,3 +31,9 @@ def regulars(seed: int, clients: int, days: int, gap: float = 20.0, k: float = 4
 def day(number: int) -> date:
     """The day so many days after the first."""
     return FIRST + timedelta(days=number)
+
+
+def paid_regulars(clients: int = 400, days: int = 260) -> pd.DataFrame:
+    """Regulars as a network's own log has them: amounts in cents, one barber in each shop."""
+    made = regulars(1, clients, days)
+    return made.assign(amount=made["amount"] * 100, staff_id="k1_" + made["location_id"])

@@ -6,7 +6,7 @@ of another type and a value out of range are refused with the file, the key, wha
 
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -78,6 +78,32 @@ class Retention(_Closed):
         return self
 
 
+class Measured(_Closed):
+    """What an experiment found: mean and standard deviation, and which experiment it was."""
+
+    mean: float = Field(allow_inf_nan=False)
+    sd: float = Field(ge=0, allow_inf_nan=False)
+    source: str = Field(min_length=1, max_length=200)
+
+
+class Scenarios(_Closed):
+    """Experiments whose estimates take the place of what scenarios assume; null where there was none."""
+
+    price_elasticity: Measured | None
+    unmet_demand: Measured | None
+    weeks_to_fill: Measured | None
+    recapture: Measured | None
+    hours_elasticity: Measured | None
+    campaign_lift: Measured | None
+    campaign_decay: Measured | None
+    postponed_visits: Measured | None
+
+    def measured(self) -> dict[str, Measured]:
+        """Those that there are, by the name of the assumption: price elasticity, recapture."""
+        found = ((name.replace("_", " "), getattr(self, name)) for name in type(self).model_fields)
+        return {name: one for name, one in found if one is not None}
+
+
 class Gates(_Closed):
     """What may never be published, beside personal data and keys: at least six characters each."""
 
@@ -100,6 +126,7 @@ class Params(_Closed):
     methodology: Methodology
     report: Report
     retention: Retention
+    scenarios: Scenarios
     gates: Gates
     benchmark: Benchmark
 
@@ -115,7 +142,7 @@ def load(workspace: Workspace, network: str | None = None) -> Params:
         return Params.model_validate(_merged(base, differs))
     except ValidationError as error:
         first = error.errors()[0]
-        file = own if _holds(differs, first["loc"]) else defaults
+        file = own if _is_of(first, base, differs) else defaults
         raise BadInput(f"{_shown(workspace, file)}: {_said(first)}") from None
 
 
@@ -161,6 +188,13 @@ def _merged(base: dict, differs: dict) -> dict:
     return base | differs | both
 
 
+def _is_of(error: dict[str, Any], base: dict, differs: dict) -> bool:
+    """Whether a fault lies in what differs. A key that is missing where the defaults have no mapping is such a one."""
+    if error["type"] != "missing":
+        return _holds(differs, error["loc"])
+    return _holds(differs, error["loc"][:-1]) and _holds(base, error["loc"])
+
+
 def _holds(tree: Any, keys: tuple) -> bool:
     for key in keys:
         if isinstance(tree, dict) and key in tree:
@@ -186,7 +220,8 @@ def _said(error: dict[str, Any]) -> str:
 def _nearest(keys: tuple) -> str:
     model: type[BaseModel] = Params
     for key in keys[:-1]:
-        model = model.model_fields[key].annotation
+        kind = model.model_fields[key].annotation
+        model = next((one for one in get_args(kind) if one is not type(None)), kind)
     near = get_close_matches(str(keys[-1]), model.model_fields, n=1)
     return f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(model.model_fields)}"
 

@@ -33,6 +33,7 @@ class WarmProvisioner(LocalProvisioner):
 
     imports = List(Unicode(), help='What the parent imports; "+" stands for the usual.').tag(config=True)
     idle_minutes = Float(settings.IDLE_MINUTES, help="A parent without kernels ends after that.").tag(config=True)
+    cold = Unicode("", help="Why its kernel was started the ordinary way; empty where it was forked.")
     start_timeout_s = Float(180.0, help="How long a parent may take to load and fork.").tag(config=True)
 
     @property
@@ -56,7 +57,8 @@ class WarmProvisioner(LocalProvisioner):
         try:
             self.process = await asyncio.to_thread(self._fork, cmd, kwargs)
         except (contact.Cold, settings.NoPlace, OSError) as error:
-            say_once(str(error))
+            self.cold = str(error)
+            say_once(self.cold)
             return await super().launch_kernel(cmd, **kwargs)
         self.pid = self.pgid = self.process.pid
         self.cwd = kwargs.get("cwd") or Path.cwd()

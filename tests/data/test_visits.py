@@ -25,6 +25,11 @@ def test_a_plain_log_is_read_as_it_stands(tmp_path):
     assert (log.first, log.last, log.rows, log.merged, log.notes) == (date(2025, 1, 3), date(2025, 2, 1), 3, 0, ())
 
 
+def test_true_and_false_of_a_csv_are_one_and_nought(tmp_path):
+    log = csv(tmp_path, "client_id,date,z_new\na,2025-01-03,True\nb,2025-01-05,false\nc,2025-01-05,0\n")
+    assert log.visits["z_new"].tolist() == [1.0, 0.0, 0.0]
+
+
 @pytest.mark.parametrize("kind", ["datetime64[us]", "datetime64[ns]", "str", "object"])
 def test_parquet_of_days_times_words_and_dates_gives_the_same_log(tmp_path, kind):
     moments = pd.to_datetime(["2025-01-03T18:30", "2025-02-01T00:00", "2025-01-05T09:00"])

@@ -5,11 +5,13 @@ import pandas as pd
 import pytest
 
 from barberlab.decisions.outlook import COLUMNS, outlook, value_at_risk
-from barberlab.decisions.standing import standing
+from barberlab.decisions.standing import ALL_SHOPS, at_risk, standing
+from barberlab.models.churn_prior import NAMES
 from barberlab.models.cohorts import cohorts, new_clients, second_visits
+from barberlab.models.population import SIMULATED, Population
 from barberlab.models.recency import outcomes
 from clients_made import TODAY, outlook_of
-from visits_made import FIRST, day, regulars
+from visits_made import FIRST, day, paid_regulars
 
 CUTOFF, HORIZON = day(200), 60
 HOW = {"current_days": 120, "yearly_discount": 0.1, "seed": 1, "horizon_days": HORIZON}
@@ -18,8 +20,7 @@ HOW = {"current_days": 120, "yearly_discount": 0.1, "seed": 1, "horizon_days": H
 @pytest.fixture(scope="module")
 def log() -> pd.DataFrame:
     """400 clients over 260 days, the last 60 of them hidden; amounts in cents."""
-    made = regulars(1, 400, 260)
-    return made.assign(amount=made["amount"] * 100, staff_id="k1_" + made["location_id"])
+    return paid_regulars()
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +46,17 @@ def test_value_at_risk_is_the_chance_of_leaving_times_what_a_year_would_bring(lo
     assert (c["worth"] > 0.9 * c["yearly_visits"] * c["spend"]).all()
 
 
+def test_what_is_at_risk_in_the_shops_adds_up_to_what_is_at_risk_in_all(look):
+    found = at_risk(look.clients, 1, seed=1).set_index("location_id")
+    whole, shops = found.loc[ALL_SHOPS], found.drop(ALL_SHOPS)
+    total = value_at_risk(look.clients, seed=1)
+    assert (whole["n"], shops["n"].sum()) == (len(look.clients),) * 2
+    assert shops["value_at_risk"].sum() == pytest.approx(total.mean)
+    assert (whole["value_at_risk"], whole["risk_low80"]) == pytest.approx((total.mean, total.low80))
+    assert (found["risk_low80"] < found["value_at_risk"]).all()
+    assert (found["value_at_risk"] < found["risk_high80"]).all()
+
+
 def test_a_total_lies_within_its_range_and_the_wider_range_around_it(look):
     total = value_at_risk(look.clients, seed=1)
     assert total.mean == pytest.approx(look.clients["value_at_risk"].sum())
@@ -63,6 +75,17 @@ def test_what_was_expected_of_shops_is_what_was_then_counted(look, log):
 def test_who_withdrew_counts_in_totals_and_has_no_row_of_its_own(look):
     assert look.clients["withheld"].sum() >= 1
     assert not look.own["client_id"].isin({"c0001", "c0003"}).any()
+
+
+def test_what_networks_have_in_common_weighs_where_a_network_is_small(log):
+    """A population that is sure of very even gaps makes those of 150 clients more even than they look alone."""
+    few = log[log["client_id"] < "c0150"]
+    mean, sd = (0.0, 0.0, 0.0, 0.0, np.log(12), -3.0, -3.0), (5.0, 5.0, 5.0, 5.0, 0.02, 1.0, 1.0)
+    rows = tuple(map(tuple, np.diag(np.square(sd))))
+    even = Population("churn", NAMES, mean, rows, SIMULATED, 20, "2025-01-01")
+    fitted = [outlook(few, CUTOFF, population=believed, **HOW).predicted.origin for believed in (None, even)]
+    alone, together = (np.exp(one.posteriors["real k"].centre.log_k[0, 0]) for one in fitted)
+    assert together > 1.2 * alone
 
 
 def test_without_visits_the_table_is_named():

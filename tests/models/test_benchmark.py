@@ -5,10 +5,11 @@ import pytest
 from scipy.stats import t as student
 
 import truescores
-from barberlab.errors import BadInput, NotAvailable
-from barberlab.models import benchmark, benchmark_ranks
+from barberlab.errors import BadInput, GateFailed, NotAvailable
+from barberlab.models import benchmark, benchmark_ranks, benchmark_scaled
 from barberlab.models.benchmark_evidence import binomial, count, moderated, normal, widened
 from barberlab.models.benchmark_grid import student_cdf
+from barberlab.models.benchmark_hyper import half_normal
 
 DEATHS = np.array([0, 18, 8, 46, 8, 13, 9, 31, 14, 8, 29, 24])
 OPERATIONS = np.array([47, 148, 119, 810, 211, 196, 148, 215, 207, 97, 256, 360])
@@ -177,6 +178,40 @@ def test_estimated_variances_are_widened_to_those_of_their_t():
     seen = widened(normal("abc", [0, 1, 2], [1, 1, 4], freedom=[4, 12, np.inf]))
     assert seen.weight.tolist() == [pytest.approx(student.var(4)), pytest.approx(student.var(12)), 4]
     assert np.isinf(seen.freedom).all()
+
+
+def test_many_shops_with_estimated_variances_are_drawn_as_a_few_are_tabled():
+    """A chain over what the variances may be against sums over cells: 60 shops, 5 degrees of freedom, one outlier."""
+    rng = np.random.default_rng(8)
+    y = np.append(rng.normal(0, 0.5, 59), 4.0)
+    seen = normal(range(60), y, np.full(60, 0.3), freedom=5)
+    tabled = benchmark.draw(benchmark.fit(seen), 4000, 1)
+    chained = benchmark_scaled.fit(seen, None, half_normal(1.0), 1.0).draw(4000, 1)
+    assert np.abs(chained.mean(axis=0) - tabled.mean(axis=0)).max() < 0.12 * tabled.std(axis=0).max()
+    assert chained.std(axis=0) == pytest.approx(tabled.std(axis=0), rel=0.1)
+    known = benchmark.draw(benchmark.fit(normal(range(60), y, np.full(60, 0.3))), 4000, 1)
+    assert chained[:, -1].mean() < 0.5 * known[:, -1].mean(), "who stands out by a doubtful variance is believed less"
+
+
+def test_barbers_with_estimated_variances_are_drawn_as_they_are_tabled():
+    rng = np.random.default_rng(9)
+    shop = np.repeat(np.arange(8), 5)
+    y = rng.normal(0, 0.6, 8)[shop] + rng.normal(0, 0.4, 40) + rng.normal(0, 0.4, 40)
+    freedom = np.where(np.arange(40) % 2, 6.0, np.inf)
+    seen = normal(range(40), y, np.full(40, 0.16), freedom=freedom)
+    tabled = benchmark.draw(benchmark.fit(seen, shop), 2000, 1)
+    chained = benchmark_scaled.fit(seen, shop, half_normal(1.0), 1.0).draw(2000, 1)
+    assert np.abs(chained.mean(axis=0) - tabled.mean(axis=0)).max() < 0.15 * tabled.std(axis=0).max()
+    assert chained.std(axis=0) == pytest.approx(tabled.std(axis=0), rel=0.12)
+
+
+def test_very_many_shops_take_the_chain_and_a_chain_that_stands_still_is_refused(monkeypatch):
+    seen = normal(range(1001), np.linspace(-1, 1, 1001), np.full(1001, 0.2), freedom=8)
+    found = benchmark.fit(seen)
+    assert isinstance(found, benchmark_scaled.Scaled)
+    monkeypatch.setattr(benchmark_scaled, "_STEP", 1e3)
+    with pytest.raises(GateFailed, match=r"0% of the steps of the spreads were taken; 10% to 90% are sound"):
+        found.draw(5, 1)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from barberlab.errors import BadInput, NotAvailable
-from barberlab.models.benchmark_kpis import Ranked, of_changes, ranked, score
+from barberlab.models.benchmark_kpis import Ranked, of_changes, over_hours, ranked, score
 from kpis import TARGETS, hourly, rate
 
 
@@ -81,6 +81,53 @@ def test_barbers_borrow_from_their_own_shop():
 def test_a_kpi_out_of_range_is_refused_with_its_place(rows, said):
     with pytest.raises(BadInput, match=said):
         ranked(rate(rows))
+
+
+def _arrivals(rng, rates, months=6, hours=500.0, swing=0.0):
+    """New clients and hours of shops by month: Poisson, with months that differ by a gamma of variance `swing`."""
+    names = [f"s{k:02d}" for k in range(len(rates))]
+    index = pd.MultiIndex.from_product([names, pd.date_range("2025-01-01", periods=months, freq="MS")])
+    usual = np.repeat(rates, months) * hours / 100
+    seen = rng.poisson(usual * (rng.gamma(1 / swing, swing, len(usual)) if swing else 1.0))
+    counts = index.to_frame(index=False, name=["location_id", "period"]).assign(numerator=seen, value=seen)
+    hourly = counts[["location_id", "period"]].assign(numerator=1.0, denominator=hours, value=1.0)
+    counts.attrs = {"metric": "new_clients", "label": "New clients", "unit": "count", "needs": None}
+    hourly.attrs = {"metric": "revenue_per_available_hour", "unit": "money_per_hour", "needs": None}
+    return counts, hourly
+
+
+def test_a_count_over_hours_is_drawn_to_the_network_by_its_exposure():
+    rates = np.array([8.0] * 11 + [16.0])
+    found = ranked(over_hours(*_arrivals(np.random.default_rng(3), rates)))
+    assert found.unit == "count_per_100_hours"
+    assert np.median(found.network) == pytest.approx(rates.mean(), rel=0.05)
+    assert np.quantile(found.value[:, -1], [0.025, 0.975])[0] < 16 < np.quantile(found.value[:, -1], 0.975)
+    thin = ranked(over_hours(*_arrivals(np.random.default_rng(3), rates, hours=5.0)))
+    assert np.median(thin.gap[:, -1]) < np.median(found.gap[:, -1]), "few cases are believed less"
+
+
+def test_counts_that_swing_beyond_chance_are_believed_less():
+    rates = np.full(12, 8.0)
+    calm, wild = (ranked(over_hours(*_arrivals(np.random.default_rng(5), rates, swing=s))) for s in (0.0, 0.5))
+    assert wild.fit.evidence.weight.sum() < 0.3 * calm.fit.evidence.weight.sum()
+
+
+def test_a_shop_without_a_single_new_client_is_ranked_too():
+    counts, hourly = _arrivals(np.random.default_rng(3), np.full(6, 8.0))
+    counts.loc[counts["location_id"] == "s00", "numerator"] = 0
+    found = ranked(over_hours(counts, hourly))
+    assert found.names[0] == "s00"
+    assert np.quantile(found.gap[:, 0], 0.9) < 0
+    counts["numerator"] = 0
+    with pytest.raises(NotAvailable, match="at least one case in some shop"):
+        ranked(over_hours(counts, hourly))
+
+
+def test_a_count_needs_its_hours():
+    counts, hourly = _arrivals(np.random.default_rng(3), np.full(6, 8.0))
+    hourly.attrs["needs"] = "table 8, shifts"
+    with pytest.raises(NotAvailable, match="New clients: not available: needs table 8, shifts"):
+        ranked(over_hours(counts, hourly))
 
 
 def test_what_grows_with_the_shop_is_no_ranking():

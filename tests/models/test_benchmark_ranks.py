@@ -6,7 +6,18 @@ import pytest
 import truescores
 from barberlab.errors import BadInput, NotAvailable
 from barberlab.models import benchmark
-from barberlab.models.benchmark_ranks import SEGMENTS, assigned, banded, chances, lists, moved, ranks, scored, standing
+from barberlab.models.benchmark_ranks import (
+    SEGMENTS,
+    Move,
+    assigned,
+    banded,
+    chances,
+    lists,
+    moved,
+    ranks,
+    scored,
+    standing,
+)
 
 
 def test_ranks_of_three_shops_by_hand():
@@ -89,6 +100,13 @@ def test_a_move_is_said_at_eight_in_ten_only():
     assert move.fell.tolist() == [0, 0, 0.9]
     with pytest.raises(BadInput, match="draw the same units as often"):
         moved(now, before[:, :2])
+
+
+def test_the_moves_that_are_said_tell_how_many_of_them_are_none():
+    found = Move(rose=np.array([0.9, 0.0, 0.5]), fell=np.array([0.0, 0.8, 0.1]))
+    assert found.said.tolist() == [1, -1, 0]
+    assert found.wrong == pytest.approx(0.15)
+    assert np.isnan(Move(np.array([0.5]), np.array([0.2])).wrong)
 
 
 def test_better_is_higher_or_lower():

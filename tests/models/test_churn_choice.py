@@ -17,9 +17,10 @@ from visits_made import day, regulars
 HORIZON, CUTOFF = 60, day(200)
 
 
-def trial(n: int, brier_of: dict[str, float], error_of: dict[str, float] | None = None) -> Trial:
-    """An earlier origin of these scores; counts are equally good unless said."""
-    return Trial(date(2025, n, 1), 100, brier_of, error_of or dict.fromkeys(RHYTHMS, 0.5))
+def trial(n: int, brier_of: dict[str, float], error_of: dict[str, float] | None = None, doubt: float = 0.0) -> Trial:
+    """An earlier origin of these scores; counts are equally good unless said, and scores known to `doubt`."""
+    known_to = dict.fromkeys(CANDIDATES, doubt)
+    return Trial(date(2025, n, 1), 100, brier_of, error_of or dict.fromkeys(RHYTHMS, 0.5), known_to)
 
 
 def all_at(value: float, **better: float) -> dict[str, float]:
@@ -45,6 +46,15 @@ def test_the_best_mean_over_earlier_origins_speaks():
     assert choice.reason == "best by Brier score on 2 earlier origins: 0.1250, then stack 0.1600"
 
 
+def test_the_stack_speaks_unless_another_is_better_beyond_chance():
+    ahead, behind = all_at(0.2, stack=0.104, mixture=0.100), all_at(0.2, stack=0.104, mixture=0.106)
+    lucky, surely = (choose([trial(1, ahead, doubt=doubt), trial(2, ahead, doubt=doubt)]) for doubt in (0.008, 0.004))
+    assert lucky.churn == STACK
+    assert lucky.reason == "on 2 earlier origins no other was better beyond chance: Brier score 0.1040, mixture 0.1000"
+    assert surely.churn == "mixture", "two origins that are each known to .004 are together known to .0028"
+    assert choose([trial(1, behind, doubt=0.008)]).churn == STACK
+
+
 def test_counts_may_come_from_another_model_than_churn():
     errors = {"k = 1": 0.6, "real k": 0.4, "mixture": 0.5}
     choice = choose([trial(1, all_at(0.2, stack=0.1), errors)])
@@ -66,6 +76,8 @@ def test_without_an_earlier_origin_the_published_model_speaks_and_it_is_said():
 def test_all_candidates_are_tried_and_the_chosen_one_speaks(told):
     assert set(told.said) == set(CANDIDATES)
     assert told.choice.trials[-1].complete
+    assert told.choice.trials[-1].doubt[STACK] == 0
+    assert 0 < told.choice.trials[-1].doubt["real k"] < 0.02
     np.testing.assert_array_equal(told.no_visit, expit(told.said[told.choice.churn].log_odds))
     np.testing.assert_array_equal(told.visits, told.said[told.choice.counts].visits)
     assert ((told.low < told.no_visit) & (told.no_visit < told.high)).all()

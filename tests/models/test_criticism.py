@@ -6,15 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import outlooks
+import futures_made
 from barberlab.models import criticism
-from barberlab.models.revenue import NetworkPaths
+from barberlab.models.paths import NetworkPaths
 
 
 @cache
 def own_story() -> pd.DataFrame:
     """Networks out of the model's own story, forecast without corrections of the spread."""
-    population = criticism.uncorrected(outlooks.population())
+    population = criticism.uncorrected(futures_made.population())
     return criticism.simulated_calibration(population, networks=16, shops=4)
 
 
@@ -27,16 +27,16 @@ def test_the_forecast_is_calibrated_on_the_models_own_story():
 
 
 def test_scales_that_are_twice_too_small_are_found_out():
-    small = criticism.scaled(criticism.uncorrected(outlooks.population()), 0.4)
-    panel = criticism.generated(criticism.uncorrected(outlooks.population()), 8, 117, seed=3)
-    right = criticism.pit(panel, 13, [104], criticism.uncorrected(outlooks.population()))
+    small = criticism.scaled(criticism.uncorrected(futures_made.population()), 0.4)
+    panel = criticism.generated(criticism.uncorrected(futures_made.population()), 8, 117, seed=3)
+    right = criticism.pit(panel, 13, [104], criticism.uncorrected(futures_made.population()))
     wrong = criticism.pit(panel, 13, [104], small)
     assert wrong["width"].median() < right["width"].median()
     assert wrong["u"].between(0.1, 0.9).mean() < right["u"].between(0.1, 0.9).mean()
 
 
 def test_the_prior_allows_more_than_the_population_does():
-    prior, population = (criticism.prior_predictive(who, 30) for who in (None, outlooks.population()))
+    prior, population = (criticism.prior_predictive(who, 30) for who in (None, futures_made.population()))
     assert prior.columns.tolist() == ["5%", "50%", "95%"]
     for feature in ("week_step", "year_change", "best_week"):
         assert prior.loc[feature, "95%"] > population.loc[feature, "95%"]
@@ -44,14 +44,14 @@ def test_the_prior_allows_more_than_the_population_does():
 
 
 def test_the_same_seed_makes_up_the_same_network():
-    one, same, other = (criticism.generated(outlooks.population(), 3, 60, seed).revenue for seed in (1, 1, 2))
+    one, same, other = (criticism.generated(futures_made.population(), 3, 60, seed).revenue for seed in (1, 1, 2))
     np.testing.assert_array_equal(one, same)
     assert not np.array_equal(one, other)
 
 
 def test_features_by_hand():
     """Shops that take 100 in even and 200 in odd weeks, the second half as much again in the last year."""
-    panel = outlooks.panel(2, 104)
+    panel = futures_made.panel(2, 104)
     panel.revenue[:] = np.where(np.arange(104) % 2, 200.0, 100.0)
     panel.revenue[1, 52:] *= 1.5
     found = criticism.features(panel)
@@ -63,7 +63,7 @@ def test_features_by_hand():
 def test_what_came_is_placed_among_the_draws():
     """Draws 1 to 100; 26 lies above a quarter of them, 0 below all, a closed week is nowhere."""
     draws = np.broadcast_to(np.arange(1.0, 101), (1, 3, 100))
-    told = NetworkPaths("n", np.array(["a"]), draws, np.array([""]))
+    told = NetworkPaths("n", np.array(["a"]), draws)
     found = criticism._held(told, np.full((1, 3, 2), 30.0), np.array([[26.0, 0.5, np.nan]]))
     assert found["u"].tolist() == [0.25, 0.0]
     assert found["ahead"].tolist() == [1, 2]
@@ -105,8 +105,8 @@ def test_where_it_loses_comes_first():
 
 
 def test_a_wider_population_is_less_sure_and_its_medians_hardly_move():
-    panel = criticism.generated(outlooks.population(), 4, 117, seed=5)
-    found = criticism.sensitivity(panel, 13, 104, outlooks.population())
+    panel = criticism.generated(futures_made.population(), 4, 117, seed=5)
+    found = criticism.sensitivity(panel, 13, 104, futures_made.population())
     assert found["width"].is_monotonic_increasing
     assert found.loc[1.0, "moved"] == 0
     assert found["moved"].max() < 0.05

@@ -22,6 +22,15 @@ def test_the_version_is_of_the_numbers():
     assert replace(POPULATION).version == POPULATION.version
 
 
+def test_how_it_passed_its_gates_is_kept_and_part_of_the_version():
+    told = replace(POPULATION, gates=("location: laplace, scales within 1.2 sd of their priors",))
+    assert Population.read(told.text(), "revenue.json") == told
+    assert told.version != POPULATION.version
+    assert "gates" not in POPULATION.text()
+    with pytest.raises(BadInput, match="its numbers are not those of version"):
+        Population.read(told.text().replace("1.2 sd", "0.2 sd"), "revenue.json")
+
+
 def test_an_altered_number_is_found():
     altered = POPULATION.text().replace("-3.5", "-3.6")
     with pytest.raises(BadInput, match=r"revenue\.json: its numbers are not those of version \w{16}"):

@@ -45,6 +45,12 @@ def test_a_scale_that_ran_away_from_its_prior_is_an_alarm():
         posterior.check(GOOD, ("slope", "drift"), np.array([0.3, -4.2]))
 
 
+def test_the_figures_of_all_gates_are_told_in_words():
+    assert GOOD.words == "nuts, R-hat 1.002, ESS 900 (tail 800), 0 divergences, scales within 0.5 sd of their priors"
+    laplace = Diagnostics("laplace", None, None, None, None, 2.04)
+    assert laplace.words == "laplace, scales within 2.0 sd of their priors"
+
+
 def test_laplace_is_exact_for_a_normal_posterior():
     """Conjugate normal: mean seen / (1 + sd^2), variance sd^2 / (1 + sd^2)."""
     found = posterior.standardised_laplace(normal_model(0.8, 0.5), ("z",))

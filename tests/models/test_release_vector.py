@@ -10,6 +10,7 @@ from scipy.stats import norm
 from barberlab import params
 from barberlab.errors import BadInput, NotAvailable
 from barberlab.models import release_filter
+from barberlab.models.release_simulated import networks, noise, vectors
 from barberlab.models.release_spec import Cell, Spec
 from barberlab.models.release_vector import features, vector
 
@@ -160,3 +161,21 @@ def test_errors_are_as_large_as_they_say():
         z, se = release_filter.smoothed(seen, 1.0, ONE_CELL).percentile(0.25)
         inside += list(np.abs(z - np.quantile(base.reshape(-1, K), 0.25, axis=0)) < norm.ppf(0.9) * se)
     assert 0.70 < np.mean(inside) < 0.97
+
+
+def test_far_off_the_public_centre_errors_grow_with_what_the_clip_takes():
+    """100 networks that all stand .7 spreads off: the clip pulls every percentile towards the centre, by .1 to .3."""
+    spec = ONE_CELL
+    shares, inside, pulled = (0.1, 0.25, 0.5, 0.75, 0.9), [], []
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        base = networks(rng, 100, K, off=0.7)
+        total = vectors(base, spec).sum(axis=0)
+        pool = release_filter.smoothed([(m, total + noise(rng, spec, total.shape)) for m in range(12)], 1.0, spec)
+        for share in shares:
+            z, se = pool.percentile(share)
+            truth = np.quantile(base.reshape(-1, K), share, axis=0)
+            pulled.append(np.mean(truth - z))
+            inside += list(np.abs(z - truth) < norm.ppf(0.9) * se)
+    assert np.mean(pulled) > 0.1
+    assert np.mean(inside) > 0.8

@@ -10,6 +10,7 @@ import pytest
 from barberlab.errors import BadInput, GateFailed, NotAvailable
 from barberlab.models import revenue
 from barberlab.models.panel import WEEK, Panel
+from barberlab.models.paths import NetworkPaths
 from barberlab.models.population import Population
 from barberlab.models.revenue_population import fit as whole_fit
 from panels import panel as real_panel
@@ -25,12 +26,12 @@ def population() -> Population:
     return Population.read(SHIPPED.read_text(), SHIPPED.name)
 
 
-def drawn(panel: Panel, horizon: int = HORIZON, **options) -> list[revenue.NetworkPaths]:
+def drawn(panel: Panel, horizon: int = HORIZON, **options) -> list[NetworkPaths]:
     """The forecast with few draws."""
     return list(revenue.forecast(panel, horizon, population=population(), **{"draws": 80, **options}))
 
 
-def middle(paths: revenue.NetworkPaths) -> np.ndarray:
+def middle(paths: NetworkPaths) -> np.ndarray:
     """(L, H) medians."""
     return np.median(paths.paths, axis=2)
 
@@ -107,8 +108,10 @@ def test_a_new_shop_gets_a_finite_forecast_near_its_networks_level(weeks):
     assert np.isfinite(paths.paths).all()
     usual = np.nanmedian(revenue_)
     assert usual / 6 < middle(paths)[3, -1] < 6 * usual
-    assert bool(paths.borrowed[3]) is True
-    assert not paths.borrowed[0]
+    told = revenue.borrowed(with_revenue(panel, revenue_))
+    assert "the season is the network's" in told[3]
+    assert ("opening curve" in told[3]) == (weeks < 8)
+    assert told[0] == ""
 
 
 def test_a_shop_that_is_still_filling_up_is_expected_to_grow():
@@ -122,9 +125,9 @@ def test_a_shop_that_is_still_filling_up_is_expected_to_grow():
     assert growth[3] > 1.15 * others
 
 
-def test_a_shop_without_a_year_borrows_its_networks_season():
-    assert "season" in revenue.borrowed(shops(weeks=30))[0]
-    assert "opening curve" in revenue.borrowed(shops(weeks=5))[0]
+def test_a_season_that_nobody_in_the_network_has_seen_is_that_of_other_networks():
+    assert revenue.borrowed(shops(weeks=30))[0] == "30 weeks of trade: the season is that of other networks"
+    assert "level and trend are the network's, the season is that of other" in revenue.borrowed(shops(weeks=5))[0]
     assert revenue.borrowed(shops(weeks=60))[0] == ""
 
 

@@ -178,7 +178,7 @@ def test_two_changes_are_one_after_the_other(paths):
     after = play(play(paths, Price(0.05), 1).paths, LostBarber(0.2), 1)
     np.testing.assert_array_equal(both.paths, after.paths)
     assert [one.name for one in both.assumptions] == ["price elasticity", "recapture"]
-    assert both.words == "prices +5.0%, a barber with 20% of revenue leaves"
+    assert both.words == "prices +5%, a barber with 20% of revenue leaves"
 
 
 # What it says

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 import pytest
 from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
@@ -15,11 +16,12 @@ from papermill.parameterize import parameterize_notebook
 import corner
 from barberlab.data.ingest import ingest
 from barberlab.data.lab import open_lab
-from barberlab.runs import published, runner
+from barberlab.runs import jobs, published, runner
 from barberlab.scope import Scope
 
 NOTEBOOKS = corner.REPO / "notebooks"
 REPORTS = sorted((NOTEBOOKS / "reports").glob("*.ipynb"))
+BOARDS = [NOTEBOOKS / "dashboards" / f"{name}.ipynb" for name in jobs.BOARDS]
 START = NOTEBOOKS / "research" / "00-start-here.ipynb"
 CELL_TIMEOUT_S = 120
 
@@ -63,7 +65,7 @@ def code_cells(path: Path) -> int:
     return sum(cell.cell_type == "code" for cell in nbformat.read(path, as_version=4).cells)
 
 
-@pytest.mark.parametrize("path", REPORTS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*REPORTS, *BOARDS], ids=lambda path: path.stem)
 def test_a_report_runs_cell_by_cell_on_the_small_sample(path, place, tmp_path):
     copy = on_network(path, "tiny", tmp_path)
     assert nbval(copy, place.root) == code_cells(copy) == code_cells(path) + 1
@@ -105,8 +107,12 @@ def test_the_first_notebook_tells_the_truth_about_its_network(place):
 
 @pytest.mark.parametrize("report", [path.stem for path in REPORTS])
 def test_a_report_is_published_for_a_second_network(report, place):
-    [outcome] = runner.run(place, ["corner"], [report], timeout_s=CELL_TIMEOUT_S)
+    outcome, *boards = runner.run(place, ["corner"], [report], timeout_s=CELL_TIMEOUT_S)
     assert (outcome.state, outcome.reason) == ("published", "")
+    assert [(board.report, board.state, board.reason) for board in boards] == [
+        (name, "published", "") for name in jobs.BOARDS
+    ]
+    assert f"../{outcome.run_id}/report.html" in boards[0].page.read_text(encoding="utf-8")
     page = outcome.page.read_text(encoding="utf-8")
     assert "Corner Barbers" in page
     assert "Tiny Barbers" not in page
@@ -115,7 +121,7 @@ def test_a_report_is_published_for_a_second_network(report, place):
 
 def test_a_network_without_half_a_year_of_trade_is_told_what_a_forecast_needs(place):
     """Corner's open shop traded in six weeks of its year."""
-    [outcome] = runner.run(place, ["corner"], ["revenue"], timeout_s=CELL_TIMEOUT_S)
+    outcome, *_ = runner.run(place, ["corner"], ["revenue"], timeout_s=CELL_TIMEOUT_S)
     assert outcome.state in ("published", "unchanged")
     page = outcome.page.read_text(encoding="utf-8")
     assert "There is no forecast yet" in page
@@ -136,7 +142,7 @@ LACKING = {
 def test_a_report_without_a_table_says_so_where_it_is_missing_and_goes_on(table, workspace, tmp_path):
     found = corner.tables()
     corner.bring(workspace, tmp_path / "export", found | {table: found[table].head(0)})
-    [outcome] = runner.run(workspace, ["corner"], ["performance"], timeout_s=CELL_TIMEOUT_S)
+    outcome, *_ = runner.run(workspace, ["corner"], ["performance"], timeout_s=CELL_TIMEOUT_S)
     assert (outcome.state, outcome.reason) == ("published", "")
     page = outcome.page.read_text(encoding="utf-8")
     needed, lacking = LACKING[table]
@@ -162,3 +168,23 @@ def test_a_network_that_only_hands_over_payments_is_published_with_them(workspac
     page = outcomes[0].page.read_text(encoding="utf-8")
     assert "Revenue was $85.00 in April 2025" in page
     assert "Not available: needs table 6, appointments" in page
+
+
+@pytest.mark.slow
+def test_who_withdrew_consent_to_profiling_is_in_no_file_of_a_retention_run(place):
+    """They came lately, so that they count in the page's totals; no table, page or manifest holds their pseudonym."""
+    [outcome] = runner.run(place, ["tiny"], ["retention"], timeout_s=CELL_TIMEOUT_S)
+    assert outcome.state in ("published", "unchanged"), outcome.reason
+    lab = open_lab(place, Scope("tiny"))
+    clients, log = lab["clients"], lab.visits()
+    lately = log.visits.loc[log.visits["date"] > log.visits["date"].max() - pd.Timedelta(days=60), "client_id"]
+    refused = set(clients.loc[clients["consent_profiling"].eq(False).fillna(False), "client_id"]) & set(lately)
+    assert len(refused) > 3
+    run = published.reports(Scope("tiny"), place)["retention"]
+    files = [path for path in outcome.page.parent.rglob("*") if path.is_file()]
+    held = b"".join(path.read_bytes() for path in files if path.suffix not in (".pdf", ".parquet"))
+    assert run.table("contacts")["client_id"].iloc[0].encode() in held, "those who may be asked are in it"
+    assert not [client for client in refused if client.encode() in held]
+    tables = [pd.read_parquet(path) for path in files if path.suffix == ".parquet"]
+    assert len(tables) >= 6
+    assert not any(table.astype(str).isin(refused).any(axis=None) for table in tables)

@@ -67,6 +67,14 @@ def heat(**how) -> blocks.Figure:
     return figures.heat(week(), "weekday", "slot", "load", **given | how)
 
 
+def coverage(label: str = "weeks 1–4", **how) -> blocks.Figure:
+    held = {"held80": [0.82, 0.7], "held80_low": [0.78, 0.6], "held80_high": [0.86, 0.79]}
+    held |= {"held95": [0.95, 0.9], "held95_low": [0.91, 0.84], "held95_high": [0.98, 0.94]}
+    frame = pd.DataFrame({"label": [label, "weeks 5–13"], "n": [200, 90], "error": 0.09, "naive_error": 0.14} | held)
+    given = {"title": "78% lay in ranges that promised 80%", "subtitle": "How often a week lay in its range."}
+    return figures.coverage(frame, **given | how)
+
+
 def shops_table():
     """A table with every kind of cell."""
     frame = pd.DataFrame({"shop": SHOPS, "takings": [3124000, 9911, None, 4115000, 0, 71380_00]})
@@ -95,7 +103,7 @@ def every_page(**how) -> str:
     sections = [
         pages.Section("In five lines", (blocks.FiveLines(((f"{ATTACK} grew.", "By 4%."),)),)),
         pages.Section("Revenue", (blocks.Paragraph(ATTACK), trend(), small_multiples())),
-        pages.Section(f"Shops & {ATTACK}", (ranges(), blocks.Beside(funnel(), heat()))),
+        pages.Section(f"Shops & {ATTACK}", (ranges(), coverage(ATTACK), blocks.Beside(funnel(), heat()))),
         pages.Section("Table", (blocks.TableBlock(f"What {ATTACK} did", shops_table(), "June", "Counted."),)),
         pages.Section("Prices", (blocks.NotAvailable("Price effect", "table 5", ATTACK), blocks.Remark("A", "b"))),
         pages.Section("How this was made", (blocks.Gates((("good", "Ledger agrees"), ("na", "No effect"))),)),

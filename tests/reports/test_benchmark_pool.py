@@ -1,12 +1,15 @@
 """The network against the pool: both errors kept, what is suppressed in its place, and a box where there is no pool."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import corner
 from barberlab.errors import NotAvailable as Lacking
 from barberlab.models.benchmark_kpis import Ranked
-from barberlab.models.release import Release
+from barberlab.models.release import Release, Standing, cell_content
+from barberlab.models.release_filter import Pool
 from barberlab.reports import benchmark, benchmark_pool
 from barberlab.reports.blocks import NotAvailable
 
@@ -58,6 +61,21 @@ def test_a_circle_with_too_few_networks_is_told_as_suppressed(pool):
     assert "Among 2 to 9 shops" in table.table
     assert "Suppressed: for privacy, too few networks." in table.note
     assert "10 to 49 shops and 50 shops and more" in benchmark_pool.suppressed_said(pool).text
+
+
+def test_a_segment_of_the_pool_is_told_from_fifty_networks_on(pool):
+    few = benchmark_pool.position_table(pool, _own(utilisation=0.7), 8)
+    assert "Segment of the pool" not in few.table
+    assert "A segment of the pool is told from 50 networks on" in few.note
+    spec = pool.release.spec
+    known = Pool(200.0, 1.0, *[np.full(len(spec.kpis), value) for value in (0.0, 0.001, 0.0, 0.001)])
+    crowded = {"all": cell_content(known, Standing(lit=True), spec.cells[0].weight, spec)}
+    many = benchmark_pool.Pool(replace(pool.release, cells=pool.release.cells | crowded))
+    best = benchmark_pool.position_table(many, _own(no_show_rate=0.01), 8)
+    assert 't-seg1">Elite</span>' in best.table
+    assert "bands of 10, 20, 40, 20 and 10%" in best.note
+    usual = benchmark_pool.position_table(many, _own(utilisation=0.62), 8)
+    assert 't-seg3">Average</span> over 99%' in usual.table
 
 
 def test_what_the_network_lacks_or_its_currency_has_no_centre_for_is_said(pool):

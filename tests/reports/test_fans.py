@@ -97,3 +97,28 @@ def test_a_script_in_a_title_is_text():
     html = str(fan(frame(), title="<script>alert(1)</script>").html)
     assert "<script>alert" not in html
     assert "&lt;script&gt;alert(1)" in html
+
+
+def several(count=3, **options):
+    names = [f"Shop {k}" for k in range(count)]
+    data = pd.concat({name: frame(level=10_000_000 * (k + 1)) for k, name in enumerate(names)}, names=["shop"])
+    return figures.fans(data.reset_index("shop"), "shop", **{"title": "T", "subtitle": "S", "form": EUROS} | options)
+
+
+def test_each_shop_has_its_fan_with_its_last_range():
+    figure = several()
+    for drawing in (figure.wide, figure.phone):
+        shown = set(texts(drawing))
+        assert {"Shop 0", "Shop 1", "Shop 2"} <= shown
+        assert "€40,000–€160,000" in shown
+    assert "3 small fans on one scale" in figure.alt
+    assert len(figure.numbers) == 3 * 20
+    assert figure.columns[0].label == "Shop"
+
+
+def test_ten_fans_and_one_without_a_future_are_refused():
+    with pytest.raises(BadInput, match="10 panels, at most 9"):
+        several(10)
+    whole = frame()
+    with pytest.raises(BadInput, match="each needs known periods and then foreseen ones"):
+        figures.fans(whole[whole["value"].notna()].assign(shop="a"), "shop", title="T", subtitle="S")

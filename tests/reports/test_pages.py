@@ -57,7 +57,7 @@ def test_the_same_values_give_the_same_page():
 
 def test_figures_and_tables_are_numbered_in_their_order():
     numbers = re.findall(r'<span class="eyebrow">((?:Figure|Table) \d)</span>', PAGE)
-    assert numbers == ["Figure 1", "Figure 2", "Figure 3", "Figure 4", "Figure 5", "Table 1"]
+    assert numbers == ["Figure 1", "Figure 2", "Figure 3", "Figure 4", "Figure 5", "Figure 6", "Table 1"]
 
 
 def test_contents_lead_to_sections_even_if_two_have_one_name():

@@ -1,5 +1,6 @@
 """What the retention page says: its words, tables and figures, from clients and numbers written by hand."""
 
+import re
 from dataclasses import replace
 from datetime import date
 
@@ -7,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from barberlab.decisions import foreseen
 from barberlab.decisions.outlook import Outlook, outlook
 from barberlab.decisions.retention import listed
 from barberlab.decisions.standing import standing
@@ -53,6 +55,7 @@ def two_shops(n: int, apart: float = 0.1) -> Outlook:
 
 
 MANY = two_shops(200)
+NOTHING = pd.DataFrame(columns=list(foreseen.COUNTED))  # of what was published, nothing is old enough
 
 
 def kept_of(p: np.ndarray, came: np.ndarray, silence: float = 20.0) -> Kept:
@@ -92,6 +95,13 @@ def test_a_held_out_client_is_marked_and_no_action_is_named():
     held = held_out(found.rows["client_id"], found.period, 0.15)
     assert html.count("left uncalled on purpose") == held.sum() > 0
     assert html.count("Reminder") == (~held).sum()
+
+
+def test_a_row_of_the_list_carries_its_ranges_in_whole_per_cent():
+    rows = [{"low80": 0.236, "high80": 0.314}, {"low80": 0.003, "high80": 0.004}, {"low80": 0.97, "high80": 0.999}]
+    found = list_of(look_of(*rows))
+    html = str(asking.contact_table(found, NAMES, STAFF, "USD").html)
+    assert all(said in html for said in ("24–31%", "under 1%", "over 97%"))
 
 
 def test_the_list_says_whether_its_gain_is_evidence():
@@ -165,7 +175,7 @@ def test_the_figure_of_shops_claims_what_its_rows_do():
 
 def test_barbers_are_by_name_and_carry_their_range():
     by_barber = leaving.with_real(standing(MANY.clients, ["staff_id"], least=30))
-    html = str(leaving.barber_table(by_barber, MANY, STAFF, "USD").html)
+    html = str(leaving.barber_table(by_barber, MANY, STAFF, "USD", 1).html)
     assert "Ann Q." in html
     assert "k1_ann" not in html
 
@@ -215,18 +225,32 @@ def test_the_plot_names_its_wrong_sides_and_is_refused_what_is_no_share():
 
 
 @pytest.mark.parametrize(
-    ("bend", "title"), [(0.0, "What we said came true"), (0.25, "came out differently than we said")]
+    ("bend", "title"),
+    [(0.0, "What we would have said came true"), (0.25, "came out differently than we would have said")],
 )
 def test_the_plots_title_is_earned(bend, title):
     look = look_of({}, predicted=_Told(calibrated_kept(1, bend=bend)))
-    assert title in kept_word.calibration_figure(kept_word.calibration_table(look), look).title
+    assert title in kept_word.calibration_figure(kept_word.calibration_table(look, NOTHING), look).title
+
+
+def test_what_was_published_goes_before_what_would_have_been_said():
+    frame = calibrated.by_tenths(np.linspace(0.05, 0.95, 400), np.arange(400) % 2 == 0)
+    frame.attrs = {"cutoff": "2025-03-30", "horizon_days": 90, "model": "stack"}
+    look = look_of({}, predicted=_Told(calibrated_kept(1)))
+    published = kept_word.calibration_figure(kept_word.calibration_table(look, frame), look)
+    made_up = kept_word.calibration_figure(kept_word.calibration_table(look, NOTHING), look)
+    assert published.title.endswith("came out differently than we said")
+    assert "as published on Sun 30 Mar 2025" in published.subtitle
+    assert published.note.startswith("Said by rhythm, regression and boosting together (stack). ")
+    assert "as it would have been said on Tue 21 Jan 2025" in made_up.subtitle
+    assert "nothing published is old enough yet" in made_up.note
 
 
 def test_only_clients_who_were_current_then_are_scored():
     look = look_of({}, predicted=_Told(calibrated_kept(1)))
     assert len(kept_word.scores(look)) == 3
     stale = replace(look, current_days=10)
-    assert kept_word.calibration_table(stale).empty
+    assert kept_word.calibration_table(stale, NOTHING).empty
     assert kept_word.scores(stale).empty
 
 
@@ -265,6 +289,16 @@ def test_the_headline_counts_the_list_and_what_is_at_risk():
     assert title.endswith(" a year is at risk")
 
 
+def test_no_estimate_of_the_opening_stands_without_its_range():
+    found = list_of(MANY, evidence())
+    lede = retention.opening(MANY, found, "USD", 1).lede
+    assert re.match(r"The value at risk is \$\S+ a year \(8 in 10: \$\S+ to \$\S+\)\. 200 clients came", lede)
+    assert re.search(r"35(\.0)?% of them \(8 in 10: \S+% to \S+%\) are expected not to come", lede)
+    shown = retention.key_figures(MANY, found, second_visits(_new(), TODAY, []), "USD", 1).figures
+    asked = next(figure.sub for figure in shown if figure.label == "To ask back")
+    assert re.match(r"expected gain \$\S+ this week, 8 in 10: \$\S+ to \$\S+; \d+ held out", asked)
+
+
 def test_key_figures_carry_their_range_or_what_was_counted():
     shown = retention.key_figures(MANY, list_of(MANY), second_visits(_new(), TODAY, []), "USD", 1).figures
     subs = {figure.label: figure.sub for figure in shown}
@@ -276,7 +310,7 @@ def test_key_figures_carry_their_range_or_what_was_counted():
 def test_without_prices_the_page_speaks_of_chances_and_names_what_is_missing():
     look = look_of({"spend": np.nan, "worth": np.nan, "value_at_risk": np.nan}, needs_money="price_cents in table 6")
     found = list_of(look)
-    assert retention.opening(look, found, "USD", 1).title == "40% of clients are expected not to come"
+    assert retention.opening(look, found, "USD", 1).title == "40.0% of clients are expected not to come"
     shown = {one.label: one for one in retention.key_figures(look, found, _new().head(0), "USD", 1).figures}
     assert shown["Value at risk"].sub == "needs price_cents in table 6"
     assert isinstance(asking.contact_table(found, NAMES, STAFF, "USD"), NotAvailable)
@@ -291,8 +325,8 @@ def test_without_clients_every_part_is_a_box_that_names_what_it_needs():
         asking.contact_table(found, NAMES, STAFF, "USD"),
         asking.band_table(LACKING, "USD", 1),
         leaving.churn_figure(nobody, LACKING, NAMES),
-        leaving.barber_table(nobody, LACKING, STAFF, "USD"),
-        kept_word.calibration_figure(kept_word.calibration_table(LACKING), LACKING),
+        leaving.barber_table(nobody, LACKING, STAFF, "USD", 1),
+        kept_word.calibration_figure(kept_word.calibration_table(LACKING, NOTHING), LACKING),
         kept_word.accuracy_table(kept_word.scores(LACKING), LACKING),
         retention.how_made(LACKING, found),
     ]
@@ -307,3 +341,17 @@ def test_the_page_in_short_names_the_shops_that_lose_more_and_the_effect():
     assert isinstance(said, FiveLines)
     assert said.lines[0][0] == "New York very likely loses more clients than the network."
     assert "by +5.0 pts" in said.lines[2][0]
+
+
+def test_the_table_for_boards_counts_the_weeks_list_once_in_all_shops_and_once_in_its_own():
+    found = list_of(MANY)
+    kept = retention.risk_table(MANY, found, 30, seed=1).set_index("location_id")
+    assert kept.loc["", "to_ask"] == len(found.to_contact) == kept.drop("")["to_ask"].sum()
+    assert kept.loc["", "gain"] == pytest.approx(found.to_contact["gain"].sum())
+    assert kept.attrs["needs"] is None
+
+
+def test_the_table_for_boards_says_what_a_network_without_clients_needs():
+    kept = retention.risk_table(LACKING, list_of(LACKING), 30, seed=1)
+    assert kept.empty
+    assert kept.attrs["needs"] == LACKING.needs

@@ -11,7 +11,9 @@ from matplotlib.figure import Figure as Drawing
 from barberlab.errors import BadInput
 from barberlab.reports import svg, theme
 
-FIGURES = [showcase.trend, showcase.ranges, showcase.funnel, showcase.small_multiples, showcase.heat]
+FIGURES = [
+    showcase.trend, showcase.ranges, showcase.funnel, showcase.small_multiples, showcase.heat, showcase.coverage,
+]  # fmt: skip
 every_figure = pytest.mark.parametrize("make", FIGURES, ids=lambda make: make.__name__)
 
 

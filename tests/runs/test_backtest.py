@@ -1,6 +1,7 @@
 """Back-tests end to end with forecasters of the test's own: leaks, files, tables, comparisons and refusals."""
 
 import json
+import re
 import sys
 from types import SimpleNamespace
 
@@ -257,3 +258,69 @@ def test_bad_input_is_refused_before_anything_is_forecast(typed, monkeypatch, op
     told = typed(*options).exception
     assert isinstance(told, BadInput)
     assert words in str(told)
+
+
+# A bad file: code 2, one line with names and counts, nothing forecast, nothing written
+
+
+def _where(given: pd.DataFrame, shop: str, column: str, value: object, last: int = 2) -> pd.DataFrame:
+    """The last rows of a shop with another value."""
+    rows = given.index[given["location_id"] == shop][-last:]
+    changed = given.astype({column: object})
+    changed.loc[rows, column] = value
+    return changed.infer_objects()
+
+
+BAD_FILES = {
+    "3 rows (first: row 321) are a second one of a location and week (a)": lambda t: pd.concat([t, t[:3]]),
+    "2 rows (first: row 79) are a week that is not a Monday (2024-07-02 is a Tuesday)": lambda t: _where(
+        t, "a", "week", pd.Timestamp("2024-07-02")
+    ),
+    "2 rows (first: row 159) are of negative revenue (b)": lambda t: _where(t, "b", "revenue", -5.0),
+    "2 rows (first: row 159) are of infinite revenue (b)": lambda t: _where(t, "b", "revenue", np.inf),
+    "1 location is in two networks (c)": lambda t: _where(t, "c", "network_id", "north"),
+    "2 locations are without any revenue (b, d)": lambda t: t.assign(
+        revenue=t["revenue"].where(~t["location_id"].isin(["b", "d"]))
+    ),
+    "x_offer: 2 rows (first: row 319) are missing or infinite (d); it must be known for the": lambda t: _where(
+        t.assign(x_offer=0.0), "d", "x_offer", np.nan
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+@pytest.mark.parametrize("words", BAD_FILES)
+def test_a_bad_file_ends_with_two_and_names_before_anything_is_forecast(
+    typed, monkeypatch, capsys, tmp_path, words, kind
+):
+    monkeypatch.setattr(backtest, "backtest", lambda *_: pytest.fail("it was forecast"))
+    given = BAD_FILES[words](table())
+    given.to_csv("bad.csv", index=False) if kind == "csv" else given.to_parquet("bad.parquet", index=False)
+    line = ["backtest", "revenue", f"bad.{kind}", "--forecasts", "out.parquet", "--scores", "out.json"]
+    monkeypatch.setattr(sys, "argv", ["barberlab", *line])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"barberlab: bad.{kind}: ")
+    assert words in said
+    assert "Traceback" not in said
+    assert not list(tmp_path.glob("out.*"))
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+@pytest.mark.parametrize(("said", "found"), [("2", [68, 72]), ("60,70", [60, 70]), ("60,", [60])])
+def test_origins_are_a_count_or_a_list_of_either_kind_of_file(typed, tmp_path, kind, said, found):
+    table().to_parquet("weekly.parquet", index=False)
+    words = ["backtest", "revenue", f"weekly.{kind}", "--horizon", str(HORIZON), "--origins", said]
+    told = CliRunner().invoke(cli.app, [*words, "--scores", "out.json", "--forecasts", "out.parquet"])
+    assert told.exit_code == 0, told.output
+    assert [fold["origin"] for fold in json.loads((tmp_path / "out.json").read_text())["folds"]] == found
+    assert pd.read_parquet(tmp_path / "out.parquet")["origin"].unique().tolist() == found
+
+
+def test_what_is_compared_has_its_uncertainty(typed):
+    assert typed("--scores", "old.json").exit_code == 0
+    told = typed("--compare", "old.json", "--seed", "2")
+    [line] = [line for line in told.output.splitlines() if line.startswith("location weeks scaled_crps")]
+    assert re.search(r"[+-]0\.\d{4} +[+-]0\.\d{4} to [+-]0\.\d{4} +3$", line.rstrip())

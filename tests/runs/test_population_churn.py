@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
-from barberlab.errors import NotAvailable
+from barberlab import cli
+from barberlab.errors import BadInput, NotAvailable
 from barberlab.models.churn_fit import fit as fit_network
 from barberlab.models.churn_prior import NAMES
 from barberlab.models.population import SIMULATED, Population
@@ -44,3 +46,24 @@ def test_too_few_networks_write_nothing(workspace, monkeypatch):
     with pytest.raises(NotAvailable, match="needs 14 networks; there are 1"):
         population_churn.fit(workspace)
     assert (workspace.params / "populations" / "churn.json").read_bytes() == shipped
+
+
+def test_the_command_builds_the_population_of_the_model_that_is_named(workspace, monkeypatch):
+    shipped = Population.read(SHIPPED.read_text(), SHIPPED.name)
+    asked = []
+    monkeypatch.setattr(population_churn, "fit", lambda place, seed, say: asked.append((place.root, seed)) or shipped)
+    words = ["population", "fit", "churn", "--seed", "3", "--root", str(workspace.root)]
+    told = CliRunner().invoke(cli.app, words)
+    assert told.exit_code == 0, told.output
+    assert asked == [(workspace.root, 3)]
+    assert told.output.startswith(f"churn: version {shipped.version}, from 24 simulated networks")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [(("demand",), "population 'demand': it is revenue or churn"), (("churn", "--method", "nuts"), "no other than")],
+)
+def test_a_population_that_there_is_not_is_refused(workspace, words, said):
+    told = CliRunner().invoke(cli.app, ["population", "fit", *words, "--root", str(workspace.root)])
+    assert isinstance(told.exception, BadInput)
+    assert said in str(told.exception)

@@ -1,6 +1,7 @@
 """The population file: built from simulated networks, read back, refused where it is none."""
 
 import json
+import re
 
 import pytest
 
@@ -22,6 +23,12 @@ def test_what_is_written_is_what_is_read(built):
     assert (found.source, found.networks) == ("simulated", 2)
 
 
+def test_the_file_says_how_the_sampler_passed_its_gates(built):
+    _, found = built
+    assert [words.partition(": ")[0] for words in found.gates] == ["location", "opening", "network"]
+    assert all(re.search(r": laplace, scales within [0-3]\.\d sd of their priors$", words) for words in found.gates)
+
+
 def test_the_same_seed_gives_the_same_file(built, tmp_path):
     workspace, found = built
     again = population.fit(Workspace(tmp_path), seed=3, visits=0, days=2)
@@ -35,7 +42,7 @@ def test_the_same_seed_gives_the_same_file(built, tmp_path):
 def test_the_file_holds_hyperparameters_and_no_row(built):
     workspace, found = built
     kept = json.loads(population.path(workspace, "revenue").read_text())
-    assert set(kept) == {"version", "model", "names", "mean", "covariance", "source", "networks", "as_of"}
+    assert set(kept) == {"version", "model", "names", "mean", "covariance", "source", "networks", "as_of", "gates"}
     assert len(kept["mean"]) == len(found.names) < 40
 
 

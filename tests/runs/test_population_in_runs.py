@@ -5,7 +5,7 @@ import json
 import bench
 import pytest
 
-import outlooks
+import futures_made
 from barberlab import runs
 from barberlab.errors import BadInput, NotAvailable
 from barberlab.models.population import SIMULATED
@@ -20,13 +20,13 @@ def place(tmp_path):
     bench.add_data(made, "north")
     path = population.path(made, "revenue")
     path.parent.mkdir()
-    path.write_text(outlooks.SHIPPED.read_text(encoding="utf-8"), encoding="utf-8")
+    path.write_text(futures_made.SHIPPED.read_text(encoding="utf-8"), encoding="utf-8")
     return made
 
 
 def test_a_notebook_reads_what_is_shipped(place):
     found = runs.population_of("revenue", place)
-    assert found == outlooks.population()
+    assert found == futures_made.population()
     assert (found.model, found.source) == ("revenue", SIMULATED)
     assert found.networks >= 20
 

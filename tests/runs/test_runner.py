@@ -15,6 +15,7 @@ from barberlab.errors import BadInput
 from barberlab.runs import inside, outputs, published, runner, work
 from barberlab.runs.runner import Outcome, exit_code
 from barberlab.scope import Scope
+from warmkernel import provisioner
 
 
 @pytest.fixture
@@ -79,6 +80,16 @@ def test_the_manifest_names_data_parameters_code_and_every_file(place, monkeypat
     assert set(found["files"]) == {"report.html", "results.json", "notebooks/performance.ipynb"}
     assert found["files"]["report.html"]["bytes"] == outcome.page.stat().st_size
     assert found["started"] <= found["finished"]
+
+
+def test_a_manifest_names_the_engine_that_ran_and_not_the_one_that_was_asked_for(place, monkeypatch):
+    bench.add_report(place, "performance", bench.notebook("said = 1"))
+    monkeypatch.setattr(provisioner, "forks", lambda: False)
+    [outcome] = run(place, "north", engine="warm")
+    assert outcome.state == "published", outcome.reason
+    kept = runs.latest(Scope("north"), workspace=place)["performance"].manifest
+    assert kept.engine == "papermill"
+    assert [note for note in kept.notes if note.startswith("the kernel was started cold: ")]
 
 
 def test_a_poisoned_network_fails_alone_and_keeps_its_last_good_report(place, monkeypatch):

@@ -35,7 +35,7 @@ def test_the_committed_schedule_can_be_read_and_names_reports_that_exist(tmp_pat
     place = scheduled.workspace(tmp_path / "w", (bench.DEFAULTS.parent / "schedule.yaml").read_text())
     for path in (bench.DEFAULTS.parents[1] / "notebooks" / "reports").glob("*.ipynb"):
         bench.add_report(place, path.stem, bench.notebook("1"))
-    assert set(schedule.load(place).reports) == {"performance", "retention", "revenue", "shop"}
+    assert set(schedule.load(place).reports) == {"benchmark", "performance", "retention", "revenue", "shop"}
 
 
 def test_without_a_schedule_nothing_is_due(place, ran):

@@ -54,7 +54,7 @@ def test_every_role_stands_in_the_table_and_nothing_else_does():
 
 def test_the_readme_prints_the_table_of_access_as_it_is():
     lines = (house.REPO / "README.md").read_text().splitlines()
-    top = lines.index("| role | network | shops | shop | barber | what-if | operations | metrics |")
+    top = lines.index("| role | network | shops | shop | clients | barber | what-if | operations | metrics |")
     printed = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[top + 2 : top + 2 + len(ACCESS)]]
     assert printed == [[role, *(kinds.get(kind, "") for kind in gate.KINDS)] for role, kinds in ACCESS.items()]
 
@@ -62,7 +62,7 @@ def test_the_readme_prints_the_table_of_access_as_it_is():
 # Addresses of every kind of route; {kernel} is nobody's.
 _KERNEL = "00000000-0000-0000-0000-000000000000"
 ADDRESSES = [
-    *("/", "/metrics", "/operations", "/logout", "/n/north/", "/n/north/index.html", "/n/north/what-if"),
+    *("/", "/index.html", "/metrics", "/operations", "/logout", "/n/north/", "/n/north/index.html", "/n/north/what-if"),
     *(
         "/n/north/performance/report.html",
         "/n/north/shop/shop/north-01.html",
@@ -125,6 +125,7 @@ PAGES = {
         ("network", (), "revenue/report.html"),
         ("shops", (), "shops"),
         *(("shop", (shop,), f"shop/shop/{shop}.html") for shop in shops),
+        *(("clients", (shop,), f"shop/clients/{shop}.html") for shop in shops),
         *(("barber", (shop, house.BARBERS[shop]), of_barber(shop)) for shop in shops),
     ]
 }

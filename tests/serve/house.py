@@ -63,10 +63,11 @@ def page(title: str, about: tuple[str, ...]) -> str:
 
 
 def shop_pages(network: str, said: str = "") -> dict[str, str]:
-    """A page of all shops, one of each shop and one of each barber."""
+    """A page of all shops, of each shop one and one of its clients, and one of each barber."""
     own = SHOPS[network]
     found = {"report.html": page(f"{network} shops {said}", own)}
     found |= {f"shop/{shop}.html": page(shop, (shop,)) for shop in own}
+    found |= {f"clients/{shop}.html": page(f"{shop} clients", (shop,)) for shop in own}
     return found | {f"barber/{shop}/{BARBERS[shop]}.html": page(BARBERS[shop], ()) for shop in own}
 
 
@@ -145,10 +146,10 @@ def manifest(run_id: str, network: str, report: str, state: str = "published", r
     )  # fmt: skip
 
 
-def add_people(place: Path) -> Users:
-    """A users' file with everybody of PEOPLE, who all have the same password."""
+def add_people(place: Path, people: Mapping[str, Person] = PEOPLE) -> Users:
+    """A users' file with everybody of `people`, who all have the same password."""
     users = Users(place)
-    for person in PEOPLE.values():
+    for person in people.values():
         users.add(person, PASSWORD)
     return users
 
@@ -249,9 +250,12 @@ class Served:
 
 
 @contextmanager
-def serving(root: Path, **environment: str) -> Iterator[Served]:
-    """A server over a new house in `root`, until the end of the block."""
-    place, users, port = workspace(root / "house"), add_people(root / "state" / "users.json"), free_port()
+def serving(
+    root: Path, made: Workspace | None = None, people: Mapping[str, Person] = PEOPLE, **environment: str
+) -> Iterator[Served]:
+    """A server over a new house in `root`, or over one that was `made`, until the end of the block."""
+    place, port = made or workspace(root / "house"), free_port()
+    users = add_people(root / "state" / "users.json", people)
     (root / "warm").mkdir(mode=0o700)
     own = {
         "BARBERLAB_USERS": str(users.place),

@@ -206,7 +206,10 @@ def _values(rows: pd.DataFrame, name: str) -> tuple[pd.DataFrame, list[str]]:
 
 
 def _covariate(column: pd.Series, name: str) -> pd.Series:
+    """Numbers, and true and false as 1 and 0, which is how a CSV holds them."""
     number = pd.to_numeric(column, errors="coerce").astype(float)
+    if pd.api.types.is_string_dtype(column):
+        number = number.fillna(column.astype("str").str.strip().str.lower().map({"true": 1.0, "false": 0.0}))
     bad = ~np.isfinite(number.to_numpy())
     if bad.any():
         raise BadInput(

@@ -22,6 +22,7 @@ from barberlab.models.churn_choice import MOST_COMPARED, Predicted, predict
 from barberlab.models.churn_posterior import ChurnPosterior
 from barberlab.models.histories import Histories
 from barberlab.models.intervals import EIGHT_IN_TEN, NINETEEN_IN_TWENTY, tails
+from barberlab.models.population import Population
 from barberlab.models.spend import (
     Independence,
     Spends,
@@ -91,6 +92,7 @@ def outlook(
     yearly_discount: float,
     seed: int,
     withheld: Set[str] = frozenset(),
+    population: Population | None = None,
     horizon_days: int = HORIZON_DAYS,
     compared: int = MOST_COMPARED,
 ) -> Outlook:
@@ -102,6 +104,8 @@ def outlook(
         One row per client-day of client_id, date, location_id, staff_id and amount [minor units, may be missing].
     withheld
         Ids of clients who withdrew consent to profiling.
+    population
+        What the network's clients are believed to be like before they are seen; without one, next to nothing.
     compared
         Clients at most on which models are compared on earlier days.
     """
@@ -110,8 +114,9 @@ def outlook(
         return _lacking(empty, NEEDS_CLIENTS)
     try:
         told = predict(
-            visits.drop(columns="staff_id", errors="ignore"), today, horizon_days, seed=seed, compared=compared
-        )
+            visits.drop(columns="staff_id", errors="ignore"), today, horizon_days,
+            seed=seed, population=population, compared=compared,
+        )  # fmt: skip
     except NotAvailable as reason:
         return _lacking(empty, reason.needs)
     h = told.origin.histories

@@ -84,11 +84,11 @@ class Assumption:
         return stats.beta(self.mean * weight, (1 - self.mean) * weight)
 
 
-_HOUSE = "assumption of this workspace, not measured; "
+_HOUSE = "this workspace: "
 
 ELASTICITY = Assumption(
     "price elasticity",
-    "change of visits in % for a price 1 % higher",
+    "change of visits in per cent for a price 1% higher",
     *(NORMAL, -0.5, 0.25),
     _HOUSE + "regulars come by habit, some come less often or leave; a price test replaces it",
     high=0.0,
@@ -97,41 +97,43 @@ UNMET = Assumption(
     "unmet demand",
     "visits turned away for want of a chair, as a share of those that were served",
     *(BETA, 0.08, 0.05),
-    _HOUSE + "a waiting list or a log of refused bookings replaces it",
+    _HOUSE + "a few of a hundred find no chair; a waiting list or a log of refused bookings replaces it",
 )
 FILL_WEEKS = Assumption(
     "weeks to fill",
-    "weeks after which a new chair holds 63 % of the work it will hold",
+    "weeks after which a new chair holds 63% of the work it will hold",
     *(LOGNORMAL, 8.0, 4.0),
-    _HOUSE + "the opening curve of earlier chairs replaces it",
+    _HOUSE + "regulars follow within a season; the opening curve of earlier chairs replaces it",
 )
 RECAPTURE = Assumption(
     "recapture",
     "share of a lost barber's revenue that the others keep in the shop",
     *(BETA, 0.5, 0.15),
-    _HOUSE + "earlier departures replace it",
+    _HOUSE + "half are the shop's and half the barber's; earlier departures replace it",
 )
 HOURS = Assumption(
     "hours elasticity",
-    "change of revenue in % for opening hours 1 % longer",
+    "change of revenue in per cent for opening hours 1% longer",
     *(BETA, 0.4, 0.2),
     _HOUSE + "added hours are quieter than those that are open today; a trial in some shops replaces it",
 )
 LIFT = Assumption(
     "campaign lift",
-    "more revenue in a week with one unit of campaign, as a share",
+    "more revenue in a week with one send-out, as a share",
     *(NORMAL, 0.03, 0.02),
-    _HOUSE + "a campaign with a hold-out replaces it",
+    _HOUSE + "of those reached few come sooner; a campaign with a hold-out replaces it",
 )
 DECAY = Assumption(
     "campaign decay",
     "share of a campaign's effect that is left a week later",
     *(BETA, 0.5, 0.15),
-    _HOUSE + "the weeks after a campaign with a hold-out replace it",
+    _HOUSE + "half is forgotten in a week; the weeks after a campaign with a hold-out replace it",
 )
 POSTPONED = Assumption(
     "postponed visits",
     "share of a closure's lost revenue that comes in the four weeks after it",
     *(BETA, 0.25, 0.1),
-    _HOUSE + "earlier closures replace it",
+    _HOUSE + "hair grows on, some go elsewhere; earlier closures replace it",
 )
+
+ALL = (ELASTICITY, UNMET, FILL_WEEKS, RECAPTURE, HOURS, LIFT, DECAY, POSTPONED)

@@ -2,7 +2,8 @@
 
 A hierarchical model of one KPI over shops, or over barbers within shops: what few visits say of a shop is believed
 little, what many say is believed nearly all (`benchmark_evidence`). Without closed form theta is tabled on a grid
-(`benchmark_grid`), with it nothing is (`benchmark_normal`). Ranks and segments come from the joint draws
+(`benchmark_grid`), with it nothing is (`benchmark_normal`), not even where very many variances are estimates
+(`benchmark_scaled`). Ranks and segments come from the joint draws
 (`benchmark_ranks`): Laird & Louis (1989), J. Educ. Stat. 14(1); Goldstein & Spiegelhalter (1996), JRSS A 159(3).
 """
 
@@ -11,16 +12,19 @@ from collections.abc import Sequence
 import numpy as np
 
 from barberlab.errors import BadInput
-from barberlab.models import benchmark_grid, benchmark_normal
+from barberlab.models import benchmark_grid, benchmark_normal, benchmark_scaled
 from barberlab.models.benchmark_evidence import NORMAL, Evidence
 from barberlab.models.benchmark_grid import Tabled
 from barberlab.models.benchmark_hyper import LogPrior, half_normal
 from barberlab.models.benchmark_normal import Closed
+from barberlab.models.benchmark_scaled import Scaled
 
 DRAWS = 1000
 SHAPES = {"normal": np.inf, "t8": 8.0, "t4": 4.0}  # of the population: its tails in degrees of freedom
 
-type Fit = Closed | Tabled
+MANY = 1000  # units from which tables of likelihoods take longer than they are worth
+
+type Fit = Closed | Scaled | Tabled
 
 
 def fit(
@@ -47,8 +51,11 @@ def fit(
         return max(fits, key=lambda found: found.grid.evidence)
     if shape not in SHAPES:
         raise BadInput(f"ranking: shape {shape!r} is unknown; shapes are best, {', '.join(SHAPES)}")
-    if evidence.kind == NORMAL and np.isinf(evidence.freedom).all() and shape == "normal":
-        return benchmark_normal.fit(evidence, places, prior, scale)
+    if evidence.kind == NORMAL and shape == "normal":
+        if np.isinf(evidence.freedom).all():
+            return benchmark_normal.fit(evidence, places, prior, scale)
+        if len(evidence.names) > MANY:
+            return benchmark_scaled.fit(evidence, places, prior, scale)
     return benchmark_grid.fit(evidence, places, prior, scale, SHAPES[shape])
 
 

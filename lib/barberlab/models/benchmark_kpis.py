@@ -5,8 +5,9 @@ exposure would have had; a shop is judged by its total over that expectation, so
 missed counts for or against it (indirect standardisation; Breslow & Day 1987, IARC 82, section 2.3).
 
 rate: hits are binomial, with n divided by the dispersion that months show beyond it (Spiegelhalter 2005, Statistics in
-Medicine 24, section 4). Money and shares of time: the log of seen over expected, its variance from the months' own
-residuals (Cochran 1977, Sampling Techniques, eq. 6.13), per unit of exposure and moderated over units.
+Medicine 24, section 4); a count over hours is Poisson, with the same. Money and shares of time: the log of seen over
+expected, its variance from the months' own residuals (Cochran 1977, Sampling Techniques, eq. 6.13), per unit of
+exposure and moderated over units.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,14 +19,13 @@ from scipy.special import expit, logit
 
 from barberlab.errors import BadInput, NotAvailable
 from barberlab.models import benchmark
-from barberlab.models.benchmark_evidence import NORMAL, Evidence, binomial, moderated, normal, widened
+from barberlab.models.benchmark_evidence import Evidence, binomial, count, moderated, normal
 
 FEWEST_CASES = 30  # of a rate: under it a shop is not compared
 FEWEST_UNITS = 2
-MANY = 1000  # units from which tables of likelihoods take longer than they are worth
 # What would be a very wide spread of true scores: of logs (money, shares of time) and of log odds.
-WIDE = {"rate": 0.5, "money": 0.3, "money_per_hour": 0.3, "share": 0.3}
-LOG_ODDS = "rate"
+WIDE = {"rate": 0.5, "money": 0.3, "money_per_hour": 0.3, "share": 0.3, "count_per_100_hours": 0.3}
+LOG_ODDS, COUNTED = "rate", "count_per_100_hours"
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,11 +82,25 @@ def ranked(
     if unit not in WIDE:
         raise BadInput(f"ranking by {frame.attrs['metric']!r}: a {unit} grows with the shop; rank by a ratio")
     months, left_out = _compared(_checked(frame, key, unit), key, unit)
-    evidence = _rates(months) if unit == LOG_ODDS else _ratios(months)
+    evidence = {LOG_ODDS: _rates, COUNTED: _counts}.get(unit, _ratios)(months)
     places = None if not group else list(frame.drop_duplicates(key).set_index(key).loc[list(months.names), group])
     found = _fitted(evidence, places, WIDE[unit])
     theta = benchmark.draw(found, draws, seed).astype(float)
     return _on_own_scale(frame.attrs["metric"], unit, months, theta, left_out, found)
+
+
+def over_hours(counts: pd.DataFrame, hourly: pd.DataFrame) -> pd.DataFrame:
+    """A count as so many in a hundred hours that barbers were available: a frame that `ranked` takes.
+
+    counts, hourly: metrics by unit and month as `lab.metric` gives them, the second one over hours. A month of which
+    either is not known is left out.
+    """
+    missing = counts.attrs.get("needs") or hourly.attrs.get("needs")
+    keys = [name for name in counts.columns if name not in ("value", "numerator", "denominator")]
+    hours = hourly.dropna(subset=["denominator"]).set_index(keys)["denominator"].astype(float) / 100
+    frame = counts[[*keys, "numerator"]].dropna().join(hours, on=keys, how="inner")
+    frame.attrs = counts.attrs | {"unit": COUNTED, "needs": missing}
+    return frame
 
 
 def _checked(frame: pd.DataFrame, key: str, unit: str) -> pd.DataFrame:
@@ -111,7 +125,7 @@ def _compared(rows: pd.DataFrame, key: str, unit: str) -> tuple[_Months, dict[st
     if unit == LOG_ODDS:
         few = total["denominator"] < FEWEST_CASES
         left_out = dict.fromkeys(total.index[few], f"fewer than {FEWEST_CASES} cases")
-    else:
+    elif unit != COUNTED:  # a count of none is a count
         left_out = dict.fromkeys(total.index[total["numerator"] <= 0], "nothing taken in the whole time")
     kept = rows[~rows[key].isin(left_out)]
     if kept[key].nunique() < FEWEST_UNITS:
@@ -129,10 +143,26 @@ def _rates(months: _Months) -> Evidence:
     offset = logit(np.clip(np.nansum(months.expected, axis=1) / n, 1e-6, 1 - 1e-6))
     own = logit((hits + 0.5) / (n + 1)) - offset
     p = expit(logit(np.clip(months.usual, 1e-6, 1 - 1e-6))[None, :] + own[:, None])
-    pearson = (months.top - months.bottom * p) ** 2 / (months.bottom * p * (1 - p))
-    free = np.isfinite(pearson).sum() - len(n) - months.top.shape[1] + 1
-    phi = max(1.0, float(np.nansum(pearson) / free)) if free > 0 else 1.0
+    phi = _dispersion((months.top - months.bottom * p) ** 2 / (months.bottom * p * (1 - p)))
     return binomial(months.names, hits / phi, n / phi, offset)
+
+
+def _counts(months: _Months) -> Evidence:
+    """Events against what the network's months would have made of the hours, both divided as rates are."""
+    seen, expected = np.nansum(months.top, axis=1), np.nansum(months.expected, axis=1)
+    if not seen.sum():
+        raise NotAvailable("Ranking", "at least one case in some shop")
+    own = months.expected * ((seen + 0.5) / (expected + 0.5))[:, None]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        phi = _dispersion((months.top - own) ** 2 / own)
+    return count(months.names, seen / phi, expected / phi)
+
+
+def _dispersion(pearson: np.ndarray) -> float:
+    """How much more than chance the months differ, at least 1, from squared residuals (unit, month) over variances."""
+    known = np.isfinite(pearson)
+    free = known.sum() - pearson.shape[0] - pearson.shape[1] + 1
+    return max(1.0, float(pearson[known].sum() / free)) if free > 0 else 1.0
 
 
 def _ratios(months: _Months) -> Evidence:
@@ -147,10 +177,9 @@ def _ratios(months: _Months) -> Evidence:
 
 
 def _fitted(evidence: Evidence, places: list[object] | None, scale: float) -> benchmark.Fit:
-    """With whatever tails the units show; of more than MANY with normal ones, in closed form: they held as well."""
-    if len(evidence.names) <= MANY:
-        return benchmark.fit(evidence, places, shape="best", scale=scale)
-    return benchmark.fit(widened(evidence) if evidence.kind == NORMAL else evidence, places, scale=scale)
+    """With whatever tails the units show; of very many with normal ones, which held as well."""
+    shape = "best" if len(evidence.names) <= benchmark.MANY else "normal"
+    return benchmark.fit(evidence, places, shape=shape, scale=scale)
 
 
 def _on_own_scale(

@@ -36,14 +36,9 @@ class Closed:
     def draw(self, draws: int, seed: int) -> np.ndarray:
         """(draw, unit) joint draws of theta, float32."""
         rng = np.random.default_rng(seed)
-        y, s2 = self.evidence.value - self.evidence.offset, self.evidence.weight
-        out = np.empty((draws, len(y)), np.float32)
+        out = np.empty((draws, len(self.group)), np.float32)
         for k, log_tau in enumerate(self.grid.draw(rng, draws)):
-            tau = np.exp(log_tau)
-            centre = _centres(_sums(self.evidence, self.group, tau[0]), _between(tau), rng)[self.group]
-            precision = 1 / tau[0] ** 2 + 1 / s2
-            mean = (centre / tau[0] ** 2 + y / s2) / precision
-            out[k] = mean + rng.standard_normal(len(y)) / np.sqrt(precision)
+            out[k] = scores(self.evidence, self.group, np.exp(log_tau), rng)
         return out
 
 
@@ -59,6 +54,21 @@ def fit(evidence: Evidence, group: np.ndarray | None, prior: LogPrior, scale: fl
         return value[:, 0] if group is None else value + prior(between)
 
     return Closed(evidence, whole, zoomed(log_density, box, [_POINTS] * len(box)))
+
+
+def scores(evidence: Evidence, group: np.ndarray, tau: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """(unit) one joint draw of theta, given tau: (tau_w,) or, with groups, (tau_w, tau_b)."""
+    y, s2 = evidence.value - evidence.offset, evidence.weight
+    centre = _centres(_sums(evidence, group, tau[0]), _between(tau), rng)[group]
+    precision = 1 / tau[0] ** 2 + 1 / s2
+    mean = (centre / tau[0] ** 2 + y / s2) / precision
+    return mean + rng.standard_normal(len(y)) / np.sqrt(precision)
+
+
+def log_marginal(evidence: Evidence, group: np.ndarray, log_tau: np.ndarray) -> float:
+    """log p(y | tau), with mu, the groups' means and theta integrated out."""
+    between = log_tau[1:] if len(log_tau) > 1 else np.array([-np.inf])
+    return float(_log_marginal(_sums(evidence, group, np.exp(log_tau[0])), between)[0])
 
 
 @dataclass(frozen=True)

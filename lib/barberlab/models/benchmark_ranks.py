@@ -116,6 +116,12 @@ class Move:
         """1 for a rise, -1 for a fall, 0 where neither has a chance of 8 in 10."""
         return np.where(self.rose >= SURE, 1, np.where(self.fell >= SURE, -1, 0))
 
+    @property
+    def wrong(self) -> float:
+        """What share of the moves that are said is expected to be none; NaN where none is said."""
+        said = np.maximum(self.rose, self.fell)[self.said != 0]
+        return float(1 - said.mean()) if len(said) else float("nan")
+
 
 def moved(now: np.ndarray, before: np.ndarray) -> Move:
     """From segments over (draw, unit) of two periods that share no day, of the same units in the same order."""

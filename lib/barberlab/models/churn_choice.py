@@ -2,12 +2,13 @@
 
 Origins lie a horizon apart, so that what came of each is known by the next. At every origin the rhythm models are
 recalibrated on the origins before it, the stack takes the rhythm model that was best until then, and only then is
-scored what they said of the days to come. The best mean Brier score over the origins at which all had a say is used
-for the chance of no visit; the least absolute error of counts, over the same origins, for expected visits.
+scored what they said of the days to come. For the chance of no visit the stack speaks, unless another's mean Brier
+score, over the origins at which all had a say, is better by more than its standard error: of two or three quarters the
+best is often the luckiest. For expected visits it is the least absolute error of counts, over the same origins.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -17,7 +18,7 @@ from scipy.stats import norm
 
 from barberlab.errors import NotAvailable
 from barberlab.models import churn
-from barberlab.models.calibration import FURTHEST, Recalibration, brier, log_odds, recalibration
+from barberlab.models.calibration import FURTHEST, Recalibration, log_odds, recalibration
 from barberlab.models.churn_origin import LEARNERS, RHYTHMS, Origin, Said, look, some_clients, until
 from barberlab.models.histories import Histories
 from barberlab.models.intervals import EIGHT_IN_TEN, tails
@@ -27,18 +28,25 @@ from barberlab.models.recency import outcomes
 STACK = "stack"
 CANDIDATES = (*RHYTHMS, *LEARNERS, STACK)
 UNTRIED = "real k"  # spoken for by the published fits, where the network has no earlier origin to choose on
+# Standard errors by which another must be ahead of the stack (the rule of one standard error: Breiman, Friedman, Olshen
+# & Stone 1984, Classification and Regression Trees, 3.4.3).
+AHEAD = 1.0
 EARLIER = 4  # origins at most: the oldest only corrects, the others are compared
 MOST_COMPARED = 30_000  # clients; a Brier score of 30,000 is known to .001
 
 
 @dataclass(frozen=True)
 class Trial:
-    """An earlier origin scored: Brier score of each candidate that spoke, absolute error of those that count visits."""
+    """An earlier origin scored: Brier score of each candidate that spoke, absolute error of those that count visits.
+
+    doubt: standard error of each candidate's Brier score less the stack's, paired by client; empty without a stack.
+    """
 
     cutoff: date
     clients: int
     brier: dict[str, float]
     count_error: dict[str, float]
+    doubt: dict[str, float] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
@@ -146,9 +154,10 @@ def _spoken_for(chosen: Choice, said: dict[str, Said], best: str | None) -> tupl
 
 
 def choose(trials: Sequence[Trial]) -> Choice:
-    """The best of the candidates over earlier origins, by mean Brier score; for counts by mean absolute error.
+    """Who speaks, by mean Brier score over earlier origins; for counts by mean absolute error.
 
-    Compared are the origins at which all candidates spoke; where there is none, the rhythm models alone, over all.
+    Compared are the origins at which all candidates spoke: the stack, unless the best is ahead of it by more than
+    AHEAD standard errors. Where there is no such origin, the best of the rhythm models alone, over all.
     """
     complete = [trial for trial in trials if trial.complete]
     judged, names = (complete, CANDIDATES) if complete else (list(trials), RHYTHMS)
@@ -156,10 +165,25 @@ def choose(trials: Sequence[Trial]) -> Choice:
         return Choice(UNTRIED, UNTRIED, (), "the log is too short for an earlier origin to choose on")
     mean = {name: float(np.mean([trial.brier[name] for trial in judged])) for name in names}
     error = {name: float(np.mean([trial.count_error[name] for trial in judged])) for name in RHYTHMS}
+    best = min(mean, key=mean.__getitem__)
+    by_chance = bool(complete) and mean[STACK] - mean[best] <= AHEAD * _doubt(judged, best)
+    churn_by = STACK if by_chance else best
+    reason = _reason(churn_by, mean, len(judged))
+    return Choice(churn_by, min(error, key=error.__getitem__), tuple(trials), reason)
+
+
+def _doubt(judged: Sequence[Trial], name: str) -> float:
+    """Standard error of a candidate's mean Brier score less the stack's."""
+    return float(np.sqrt(sum(trial.doubt.get(name, 0.0) ** 2 for trial in judged))) / len(judged)
+
+
+def _reason(chosen: str, mean: dict[str, float], judged: int) -> str:
+    origins = f"{judged} earlier origin{'s' * (judged > 1)}"
     first, second = sorted(mean, key=mean.__getitem__)[:2]
-    origins = f"{len(judged)} earlier origin{'s' * (len(judged) > 1)}"
-    reason = f"best by Brier score on {origins}: {mean[first]:.4f}, then {second} {mean[second]:.4f}"
-    return Choice(first, min(error, key=error.__getitem__), tuple(trials), reason)
+    if chosen == first:
+        return f"best by Brier score on {origins}: {mean[first]:.4f}, then {second} {mean[second]:.4f}"
+    ours = f"Brier score {mean[chosen]:.4f}, {first} {mean[first]:.4f}"
+    return f"on {origins} no other was better beyond chance: {ours}"
 
 
 def _past(
@@ -191,12 +215,20 @@ def _tried(past: Sequence[_Past]) -> tuple[list[Trial], str | None, tuple[Kept, 
             p, visits = expit(said[chosen.churn].log_odds), said[chosen.counts].visits
             before = past[at - 1].origin.histories, past[at - 1].lost
             kept.append(Kept(one.origin.histories, chosen, p, visits, one.came, before))
-        scores = {name: brier(expit(its.log_odds), one.lost) for name, its in said.items()}
-        errors = {name: float(np.abs(one.came - said[name].visits).mean()) for name in RHYTHMS}
-        trials.append(Trial(one.origin.cutoff, len(one.lost), scores, errors))
+        trials.append(_trial(one, said))
         mean = {name: np.mean([trial.brier[name] for trial in trials]) for name in RHYTHMS}
         best = min(mean, key=mean.__getitem__)
     return trials, best, tuple(kept)
+
+
+def _trial(one: _Past, said: dict[str, Said]) -> Trial:
+    """What candidates said at an origin, against what came of it."""
+    losses = {name: np.square(expit(its.log_odds) - one.lost) for name, its in said.items()}
+    errors = {name: float(np.abs(one.came - said[name].visits).mean()) for name in RHYTHMS}
+    n, doubt = len(one.lost), {}
+    if STACK in said:
+        doubt = {name: float(np.std(loss - losses[STACK]) / np.sqrt(n)) for name, loss in losses.items()}
+    return Trial(one.origin.cutoff, n, {name: float(loss.mean()) for name, loss in losses.items()}, errors, doubt)
 
 
 def _finished(

@@ -85,8 +85,10 @@ class Peak:
         def at(i: int, j: int) -> float:
             return self.log_evidence(self.log_sd + step * np.array([i, j]))
 
-        one, two = (2 * at(0, 0) - at(i, j) - at(-i, -j) for i, j in ((1, 0), (0, 1)))
-        both = (at(1, -1) + at(-1, 1) - at(1, 1) - at(-1, -1)) / 4
+        # Where there is no peak a step away, the difference is infinite or none: the data say nothing that way.
+        with np.errstate(invalid="ignore"):
+            one, two = (2 * at(0, 0) - at(i, j) - at(-i, -j) for i, j in ((1, 0), (0, 1)))
+            both = (at(1, -1) + at(-1, 1) - at(1, 1) - at(-1, -1)) / 4
         hessian = np.nan_to_num(np.array([[one, both], [both, two]]), posinf=0.0, neginf=0.0) / step**2
         widths, axes = np.linalg.eigh(hessian)
         spread = axes / np.sqrt(np.maximum(widths, 1.0))  # not wider than a factor e, where the data say nothing

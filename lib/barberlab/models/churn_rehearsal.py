@@ -10,12 +10,13 @@ from datetime import date
 import numpy as np
 import pandas as pd
 from scipy.special import expit
-from scipy.stats import chi2
+from scipy.stats import chi2, norm
 
 from barberlab.models.churn_fit import fit
 from barberlab.models.churn_posterior import ChurnPosterior
 from barberlab.models.churn_prior import NAMES
 from barberlab.models.histories import Histories
+from barberlab.models.intervals import EIGHT_IN_TEN, tails
 from barberlab.models.population import SIMULATED, Population
 
 CUTOFF = date(2025, 6, 30)
@@ -39,7 +40,7 @@ def play(hyper: np.ndarray, shops: int, clients: int, seed: int) -> tuple[Histor
     r, kappa, k = (np.exp(at[name]) for name in ("log_r", "log_kappa", "log_k"))
     rate = rng.gamma(r, np.exp(log_rate[shop]) / r)
     lost = rng.beta(kappa * expit(logit[shop]), kappa * expit(-logit[shop]))
-    x, t_x, log_gaps = _visits(T, k, rate, lost, rng)
+    x, t_x, log_gaps = played(T, k, rate, lost, rng)
     names = tuple(f"shop {n:02d}" for n in range(shops))
     told = Histories(
         np.arange(clients), x, t_x, T, log_gaps, shop, np.empty((clients, 0)), names, (), "days", CUTOFF
@@ -47,8 +48,13 @@ def play(hyper: np.ndarray, shops: int, clients: int, seed: int) -> tuple[Histor
     return told, np.column_stack([log_rate, logit])
 
 
-def _visits(T: np.ndarray, k: float, rate: np.ndarray, lost: np.ndarray, rng: np.random.Generator):
-    """(x, t_x, log_gaps) up to T: gaps of Gamma(k), and after each visit a chance of no other."""
+def played(
+    T: np.ndarray, k: float, rate: np.ndarray, lost: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(x, t_x, log_gaps) of each client up to T: gaps of Gamma(k) around its `rate`, and `lost` after a visit or not.
+
+    T, rate [visits per unit of T] and lost [chance]: (client,); a client is played in step with all others.
+    """
     x, t_x, log_gaps = np.zeros(len(T), np.int64), np.zeros(len(T)), np.zeros(len(T))
     there = np.flatnonzero(rng.random(len(T)) >= lost)
     while len(there):
@@ -64,10 +70,10 @@ def _visits(T: np.ndarray, k: float, rate: np.ndarray, lost: np.ndarray, rng: np
 
 def recovered(post: ChurnPosterior, truth: np.ndarray) -> pd.DataFrame:
     """Each shop's two effects: shop, effect, truth, mean, low and high of 8 in 10, covered; truth (shop, 2)."""
-    rows = []
+    rows, width = [], norm.ppf(tails(EIGHT_IN_TEN)[1])
     for column, effect in enumerate(("log_rate", "logit_dropout")):
         mean, sd = post.shop_mean[:, column], post.shop_sd[:, column]
-        low, high = mean - 1.2816 * sd, mean + 1.2816 * sd
+        low, high = mean - width * sd, mean + width * sd
         rows.append(
             pd.DataFrame(
                 {"shop": post.locations, "effect": effect, "truth": truth[:, column], "mean": mean}

@@ -14,6 +14,7 @@ import pandas as pd
 from barberlab.models import naive, revenue, scores
 from barberlab.models.covariance import Terms, terms
 from barberlab.models.panel import WEEK, Panel
+from barberlab.models.paths import NetworkPaths
 from barberlab.models.population import Population
 from barberlab.models.revenue_likelihood import location_covariance, path_covariance
 from barberlab.models.revenue_parameters import LOG_SCALES, Location, Path, location_prior, path_prior
@@ -143,7 +144,7 @@ def pit(
     return pd.concat(rows, ignore_index=True)
 
 
-def _held(told: revenue.NetworkPaths, plain: np.ndarray, came: np.ndarray) -> pd.DataFrame:
+def _held(told: NetworkPaths, plain: np.ndarray, came: np.ndarray) -> pd.DataFrame:
     low, mid, high = np.quantile(told.paths, [0.1, 0.5, 0.9], axis=-1)
     shops, horizon = came.shape
     with np.errstate(invalid="ignore", divide="ignore"):

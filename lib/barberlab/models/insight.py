@@ -16,13 +16,15 @@ from barberlab.models.benchmark_kpis import Ranked
 from barberlab.models.intervals import EIGHT_IN_TEN, NINETEEN_IN_TWENTY, tails
 
 REAL = 0.9
+# No practical difference: a point of a rate, else relative.
 MARGINS = {
     "rate": 0.01,
     "money": 0.03,
     "money_per_hour": 0.03,
     "share": 0.03,
+    "count_per_100_hours": 0.03,
     "change": 0.03,
-}  # no practical difference
+}
 FALSE_ALARM = 0.05  # networks of equals in which any practice at all is named
 FEWEST_SHOPS = 6  # 720 ways to deal them out
 DEALS = 4000
@@ -41,6 +43,12 @@ def gaps(found: Ranked) -> pd.DataFrame:
         real=frame[["p_above", "p_below"]].max(axis=1) > REAL, value=np.median(found.value, axis=0), seen=found.seen
     )
     return frame.set_index(pd.Index(found.names, name="unit"))
+
+
+def wrong(table: pd.DataFrame) -> float:
+    """What share of the gaps called real is expected not to be, from `gaps`; NaN where none is real."""
+    real = table[table["real"].astype(bool)]
+    return float(1 - real[["p_above", "p_below"]].max(axis=1).mean())
 
 
 def _ranges(draws: np.ndarray) -> pd.DataFrame:

@@ -10,7 +10,8 @@ from barberlab.models.panel import Panel
 
 @dataclass(frozen=True)
 class NetworkPaths:
-    """Draws of weekly revenue: location (L,) ids, paths (L, H, S) over weeks and draws, in the panel's money.
+    """Draws of weekly revenue: location (L,) ids, paths (L, H, S) over weeks and draws, in the panel's money
+    (float32 will do).
 
     Draw s of one network belongs with draw s of every other, so that sums over networks are draws too.
     """

@@ -24,7 +24,8 @@ class Population:
     """Hyperparameters of `model` ("revenue", "churn") as N(mean, covariance), in the order of `names`.
 
     mean (p,), covariance (p, p) positive semi-definite, both finite; `source` one of SOURCES, `networks` how many it
-    was fitted on, `as_of` the day (ISO) up to which their data were read.
+    was fitted on, `as_of` the day (ISO) up to which their data were read. `gates` says in words, block by block, how
+    its sampler passed its gates; empty where that was not kept.
     """
 
     model: str
@@ -34,6 +35,7 @@ class Population:
     source: str
     networks: int
     as_of: str
+    gates: tuple[str, ...] = ()
 
     def __post_init__(self):
         """Raises BadInput for shapes that disagree, values that are none, and too few networks that opted in."""
@@ -60,7 +62,7 @@ class Population:
 
     @property
     def version(self) -> str:
-        """Its content's checksum: two files with the same numbers are the same population."""
+        """Its content's checksum: two files with the same numbers and words are the same population."""
         return blake2b(self._canonical().encode(), digest_size=8).hexdigest()
 
     def draw(self, rng: np.random.Generator, draws: int) -> np.ndarray:
@@ -69,7 +71,7 @@ class Population:
 
     def text(self) -> str:
         """The file's text: JSON, with the version written beside the numbers it is the checksum of."""
-        return json.dumps({"version": self.version} | asdict(self), indent=1) + "\n"
+        return json.dumps({"version": self.version} | self._told(), indent=1) + "\n"
 
     @classmethod
     def read(cls, text: str, file: str) -> Self:
@@ -78,9 +80,8 @@ class Population:
             fields = json.loads(text)
             version = fields.pop("version")
             rows = tuple(tuple(row) for row in fields.pop("covariance"))
-            population = cls(
-                names=tuple(fields.pop("names")), mean=tuple(fields.pop("mean")), covariance=rows, **fields
-            )
+            lists = {name: tuple(fields.pop(name)) for name in ("names", "mean")}
+            population = cls(**lists, covariance=rows, gates=tuple(fields.pop("gates", ())), **fields)
         except (ValueError, TypeError, KeyError, AttributeError):
             raise BadInput(f"{file}: is not a population file; build it with `barberlab population fit`") from None
         if population.version != version:
@@ -88,4 +89,7 @@ class Population:
         return population
 
     def _canonical(self) -> str:
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        return json.dumps(self._told(), sort_keys=True, separators=(",", ":"))
+
+    def _told(self) -> dict[str, object]:
+        return {name: value for name, value in asdict(self).items() if name != "gates" or value}

@@ -34,6 +34,17 @@ class Diagnostics:
     divergences: int | None
     farthest_sd: float
 
+    @property
+    def words(self) -> str:
+        """The figures of all gates, for a page: nuts, R-hat 1.002, ESS 900 (tail 800), 0 divergences, ..."""
+        sampled = (
+            f", R-hat {self.largest_r_hat:.3f}, ESS {self.least_ess_bulk:.0f} (tail {self.least_ess_tail:.0f}), "
+            f"{self.divergences} divergences"
+            if self.largest_r_hat is not None
+            else ""
+        )
+        return f"{self.method}{sampled}, scales within {self.farthest_sd:.1f} sd of their priors"
+
 
 @dataclass(frozen=True)
 class Standardised:

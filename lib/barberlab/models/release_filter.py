@@ -20,8 +20,9 @@ USUAL_NETWORKS, USUAL_MEAN, USUAL_LOG_SPREAD = (40.0, 60.0), 0.5, 0.25
 NETWORKS_A_MONTH, MEAN_A_MONTH, LOG_SPREAD_A_MONTH = 2.0, 0.05, 0.02
 # tests/benchmarks/release.py: what is left of the error, as a share of shops, where there is next to no noise.
 SHAPE = 0.025
-# The part of a mean's distance from the public centre that the clip may hide: it cuts networks that stand far out.
-CLIPPED = 0.25
+# The part of a mean's distance from the public centre that the clip may hide, and of the spread with it: it cuts
+# networks that stand far out.
+CLIPPED = 0.35
 LONGEST_STEP = 0.3  # of the log spread in one month: beyond it the linearisation is worth nothing
 
 
@@ -56,7 +57,8 @@ class Pool:
         """
         spread, away = np.exp(self.log_spread), norm.ppf(share)
         shape = SHAPE * spread / norm.pdf(away)
-        variance = self.mean_var + (away * spread) ** 2 * self.log_spread_var + shape**2 + (CLIPPED * self.mean) ** 2
+        clipped = CLIPPED * self.mean * np.hypot(1, away)
+        variance = self.mean_var + (away * spread) ** 2 * self.log_spread_var + shape**2 + clipped**2
         return self.mean + away * spread, np.sqrt(variance)
 
 

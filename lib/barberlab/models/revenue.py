@@ -7,7 +7,6 @@ Source: Rasmussen & Williams (2006), Gaussian Processes for Machine Learning, ch
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,24 +14,13 @@ from barberlab.errors import BadInput, NotAvailable
 from barberlab.models import revenue_paths as paths
 from barberlab.models import revenue_population as population_of
 from barberlab.models.panel import Panel
+from barberlab.models.paths import NetworkPaths
 from barberlab.models.population import Population
 
 LEAST_WEEKS = 26  # of a network's history: half a year
+NEW_WEEKS = paths.NEW_WEEKS  # a shop with fewer takes its level from its network
 POPULATION_DRAWS = 8
 _YEAR = 52
-
-
-@dataclass(frozen=True)
-class NetworkPaths:
-    """Joint draws of one network. paths (L, H, S) revenue, float32: draw s of all shops belongs together.
-
-    location (L,) ids; borrowed (L,) what each location's forecast owes to others, empty for nothing.
-    """
-
-    network: str
-    location: np.ndarray
-    paths: np.ndarray
-    borrowed: np.ndarray
 
 
 def fit(panel: Panel, *, method: str = population_of.LAPLACE, seed: int = 0, **options) -> Population:
@@ -81,24 +69,37 @@ def backtest_forecast(panel: Panel, horizon: int, seed: int = 0, draws: int = 40
 
 def too_young(panel: Panel) -> dict[str, int]:
     """Networks with under half a year from their first week of trade to their last, with that number of weeks."""
+    return {network: weeks for network, weeks in _spans(panel).items() if weeks < LEAST_WEEKS}
+
+
+def _spans(panel: Panel) -> dict[str, int]:
+    """Weeks from each network's first week of trade to its last, both counted; 0 without any."""
     spans = {}
     for network in panel.networks:
         traded = np.flatnonzero(panel.observed[panel.network == network].any(axis=0))
         spans[str(network)] = int(traded[-1] - traded[0] + 1) if len(traded) else 0
-    return {network: weeks for network, weeks in spans.items() if weeks < LEAST_WEEKS}
+    return spans
 
 
 def borrowed(panel: Panel) -> np.ndarray:
-    """(L,) in words, which parts of each location's forecast come from its network; empty for none."""
-    return np.array([_borrowed(int(weeks)) for weeks in panel.history], dtype=str)
+    """(L,) in words, which parts of each location's forecast come from others; empty for none.
+
+    A season is the network's where some shop of it has seen a year, else that of the networks in the population.
+    """
+    spans = _spans(panel)
+    pairs = zip(panel.history.tolist(), panel.network.tolist(), strict=True)
+    return np.array([_borrowed(weeks, spans[network]) for weeks, network in pairs], dtype=str)
 
 
-def _borrowed(weeks: int) -> str:
+def _borrowed(weeks: int, network_weeks: int) -> str:
+    whose = "the network's" if network_weeks >= _YEAR else "that of other networks"
     if weeks < paths.NEW_WEEKS:
-        return f"{weeks} weeks of trade: level, season, trend and opening curve are the network's"
-    if weeks < _YEAR:
-        return f"{weeks} weeks of trade: the season is the network's"
-    return ""
+        told = f"level and trend are the network's, the season is {whose}, the opening curve that of other networks"
+    elif weeks < _YEAR:
+        told = f"the season is {whose}"
+    else:
+        return ""
+    return f"{weeks} {'week' if weeks == 1 else 'weeks'} of trade: {told}"
 
 
 def _forecast(panel, horizon, population, draws, seed, population_draws) -> Iterator[NetworkPaths]:
@@ -107,4 +108,4 @@ def _forecast(panel, horizon, population, draws, seed, population_draws) -> Iter
     forecaster = paths.Forecaster(population, panel, horizon, population_draws, seed)
     networks = [panel.of(name) for name in panel.networks]
     for network, drawn in zip(networks, forecaster.run(networks, draws), strict=True):
-        yield NetworkPaths(str(network.network[0]), network.location, drawn, borrowed(network))
+        yield NetworkPaths(str(network.network[0]), network.location, drawn)

@@ -65,7 +65,7 @@ class Price:
     @property
     def words(self) -> str:
         """The change, as a heading says it."""
-        return f"prices {self.change:+.1%}"
+        return f"prices {_percent(self.change)}"
 
     def apply(self, paths: np.ndarray, drawn: Drawn) -> np.ndarray:
         """paths (L, H, S) with the change."""
@@ -151,7 +151,7 @@ class OpeningHours:
     @property
     def words(self) -> str:
         """The change, as a heading says it."""
-        return f"opening hours {self.change:+.1%}"
+        return f"opening hours {_percent(self.change)}"
 
     def apply(self, paths: np.ndarray, drawn: Drawn) -> np.ndarray:
         """paths (L, H, S) with the change."""
@@ -180,7 +180,7 @@ class Campaign:
     def words(self) -> str:
         """The change, as a heading says it."""
         units = sum(self.units)
-        return f"a campaign of {units:g} unit{'s' if units != 1 else ''}"
+        return f"a campaign of {units:g} send-out{'s' if units != 1 else ''}"
 
     def apply(self, paths: np.ndarray, drawn: Drawn) -> np.ndarray:
         """paths (L, H, S) with the change."""
@@ -281,6 +281,11 @@ def adstock(units: Sequence[float], decay: np.ndarray, weeks: int) -> np.ndarray
         before = given[week] + decay * before
         stock[week] = before
     return stock
+
+
+def _percent(change: float) -> str:
+    sign = "" if change == 0 else "+" if change > 0 else "\u2212"
+    return f"{sign}{abs(100 * change):.3g}%"
 
 
 def _times(paths: np.ndarray, factor: np.ndarray, start: int, weeks: int | None = None) -> np.ndarray:

@@ -21,13 +21,30 @@ _RATE = prose.Rate()
 def bands(look: Outlook) -> pd.DataFrame:
     """Current clients in three bands: band, n, churn, value_at_risk; totals alone, of all clients."""
     c = look.clients
-    band = np.select([c["no_visit"] >= GONE, c["overdue_days"] > 0], [BANDS[2], BANDS[1]], BANDS[0])
     told = (
-        c.assign(band=band)
+        c.assign(band=_band(c))
         .groupby("band")
         .agg(n=("client_id", "size"), churn=("no_visit", "mean"), value_at_risk=("value_at_risk", "sum"))
     )
     return told.reindex(BANDS).rename_axis("band").reset_index()
+
+
+def _band(c: pd.DataFrame) -> np.ndarray:
+    return np.select([c["no_visit"] >= GONE, c["overdue_days"] > 0], [BANDS[2], BANDS[1]], BANDS[0])
+
+
+def _risk_of(look: Outlook, band: str, currency: str, seed: int) -> tuple[str | None, str | None]:
+    """A band's value at risk and its 8 in 10; nothing where there are no clients or no prices."""
+    inside = look.clients[_band(look.clients) == band]
+    if look.needs_money or inside.empty:
+        return None, None
+    total = value_at_risk(inside, seed)
+    return _in_cells(prose.estimate(total.mean, total.low80, total.high80, prose.Money(currency), "table"))
+
+
+def _in_cells(told: prose.Estimate) -> tuple[str, str]:
+    """An estimate and its range for two columns, the second headed 8 in 10."""
+    return told.value, told.eight_in_ten.removeprefix("8 in 10: ")
 
 
 def band_table(look: Outlook, currency: str, seed: int) -> Block:
@@ -42,11 +59,12 @@ def band_table(look: Outlook, currency: str, seed: int) -> Block:
         BANDS[2]: f"at least {_RATE(GONE)} sure not to come",
     }
     frame["means"] = frame["band"].map(words)
+    frame[["at_risk", "range"]] = [_risk_of(look, band, currency, seed) for band in frame["band"]]
     columns = [
         tables.Column("band", "Clients"), tables.Column("means", "Means", secondary=True),
-        tables.Column("n", "Number", prose.count), tables.Column("churn", "Not coming", _RATE.table),
-        tables.Column("value_at_risk", "At risk", prose.Money(currency).table, unit="a year",
-                      missing=look.needs_money or "no value"),
+        tables.Column("n", "Number", prose.count), tables.Column("churn", "Not coming", _RATE.table, secondary=True),
+        tables.Column("at_risk", "At risk", right=True, unit="a year", missing=look.needs_money or "no value"),
+        tables.Column("range", "8 in 10", right=True, missing=look.needs_money or "no value"),
     ]  # fmt: skip
     note = "" if look.needs_money else _said_of_risk(look, currency, seed)
     subtitle = f"Clients seen in the last {look.current_days} days, each judged by its own rhythm."
@@ -98,26 +116,39 @@ def contact_table(listed: Listed, names: Mapping[str, str], staff: pd.DataFrame,
     frame = listed.rows.head(MOST_ROWS)
     barbers = dict(zip(staff["staff_id"], staff["display_name"], strict=True))
     money = prose.Money(currency)
-    said = [prose.estimate(row.gain, row.gain_low80, row.gain_high80, money, "table") for row in frame.itertuples()]
+    said = [
+        _in_cells(prose.estimate(row.gain, row.gain_low80, row.gain_high80, money, "table"))
+        for row in frame.itertuples()
+    ]
     frame = frame.assign(
         client=[who[:SHORT_ID] for who in frame["client_id"]],
         where=[_where(names[row.location_id], barbers.get(row.staff_id)) for row in frame.itertuples()],
         why=reasons(frame),
         ask=[_ask(row) for row in frame.itertuples()],
-        p=[prose.chance(p) for p in frame["no_visit"]],
-        gains=[one.value for one in said],
-        range=[one.eight_in_ten.removeprefix("8 in 10: ") for one in said],
+        leaving=[_between(row.low80, row.high80) for row in frame.itertuples()],
+        gains=[value for value, _ in said],
+        range=[between for _, between in said],
     )
     columns = [
         tables.Column("client", "Client"), tables.Column("where", "Where", secondary=True),
         tables.Column("why", "Why", secondary=True), tables.Column("ask", "Ask"),
-        tables.Column("p", "Leaving", right=True, secondary=True),
+        tables.Column("leaving", "Leaving", right=True, unit="8 in 10", secondary=True),
         tables.Column("worth", "Worth", money.table, unit="a year", secondary=True),
-        tables.Column("gains", "Gain", right=True), tables.Column("range", "8 in 10", right=True, secondary=True),
+        tables.Column("gains", "Gain", right=True), tables.Column("range", "8 in 10", right=True),
     ]  # fmt: skip
     return TableBlock(
         _title(listed), tables.table(frame, columns), subtitle=_order(listed), note=_left_out(listed, len(frame))
     )
+
+
+def _between(low: float, high: float) -> str:
+    """A range of chances in whole per cent: a client's is not known better."""
+    first, last = prose.chance(low), prose.chance(high)
+    if first == last:
+        return first
+    if first.startswith("under"):
+        return f"under {last}"
+    return f"over {first}" if last.startswith("over") else f"{first.removesuffix('%')}–{last}"
 
 
 def _where(shop: str, barber: str | None) -> str:

@@ -4,8 +4,9 @@ Ranks are not printed: a shop has a gap to its network with a range, and a segme
 has its reason, in the place where it would stand.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from barberlab.models.benchmark_kpis import Ranked, Score
 from barberlab.models.benchmark_ranks import SEGMENTS, UNCERTAIN
 from barberlab.params import Methodology
 from barberlab.periods import Period
-from barberlab.reports import prose
+from barberlab.reports import compared, prose
 from barberlab.reports.blocks import Block, FiveLines, Headline, Paragraph
 from barberlab.reports.measures import LOWER_IS_BETTER, label
 
@@ -29,6 +30,8 @@ STABLE = 12  # months of the stability figure
 DRAWS, FEWER = 2000, 400  # of the page's own period; of each earlier month, and of very many shops
 MOST_VALUES = 4_000_000  # draws times shops that a figure may keep: 32 MB
 MOST_ROWS = 40
+QUARTER = timedelta(weeks=13)  # of growth: a month swings too much, and of halves of years there are too few
+GROWTH, NEW_CLIENTS = "growth", "new_clients"
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +71,13 @@ class Placed:
     score: Score | None = None
     needs: str = ""
 
+    def table(self) -> pd.DataFrame:
+        """One row a shop: segment, the one it leans to, chance, the chances of all five. Kept with the run."""
+        columns = ["unit", *SEGMENTS, "leaning", "chance", "segment"]
+        found = pd.DataFrame(columns=columns) if self.given is None else self.given.rename_axis("unit").reset_index()
+        found.attrs = {"by": self.by, "needs": self.needs}
+        return found
+
 
 def judged(frames: Mapping[str, pd.DataFrame], months: int = MONTHS, skip: int = 0, draws: int = DRAWS) -> Judged:
     """Every KPI over its last `months` known months, `skip` months ago.
@@ -83,6 +93,26 @@ def judged(frames: Mapping[str, pd.DataFrame], months: int = MONTHS, skip: int =
             needs[name] = lacking.needs
     currency = next(iter(frames.values())).attrs["currency"]
     return Judged(found, needs, currency)
+
+
+def further(new_clients: pd.DataFrame, hourly: pd.DataFrame, daily: pd.DataFrame, span: Period) -> Judged:
+    """What the catalogue holds no ratio of: new clients in a hundred available hours, and growth on last year.
+
+    new_clients, hourly: by shop and month. daily: what is growing, by shop and day; its last quarter is compared
+    with the same weeks of the year before.
+    """
+    quarter = Period(span.end - QUARTER, span.end, span.end, f"13 weeks up to {prose.day(span.last)}")
+    ways: dict[str, Callable[[], Ranked]] = {
+        NEW_CLIENTS: lambda: benchmark_kpis.ranked(recent(benchmark_kpis.over_hours(new_clients, hourly)), draws=DRAWS),
+        GROWTH: lambda: benchmark_kpis.of_changes(compared.moved(daily, quarter), draws=DRAWS, seed=1),
+    }
+    found, needs = {}, {}
+    for name, way in ways.items():
+        try:
+            found[name] = way()
+        except Lacking as lacking:
+            needs[name] = lacking.needs
+    return Judged(found, needs, daily.attrs["currency"])
 
 
 def recent(frame: pd.DataFrame, months: int = MONTHS, skip: int = 0) -> pd.DataFrame:
@@ -184,9 +214,10 @@ def _gap_line(found: Judged) -> tuple[str, str] | None:
     if real.empty:
         return f"None of {prose.count(len(table))} gaps is real.", "What a league table would show here is chance."
     per = real.groupby("metric", sort=False).size()
-    parts = prose.listed([f"{prose.count(n)} in {label(metric).lower()}" for metric, n in per.items()])
+    parts = prose.listed([f"{label(metric).lower()} {prose.count(n)}" for metric, n in per.items()])
     first = f"{prose.count(len(real))} of {prose.count(len(table))} gaps between a shop and the network are real."
-    return first, f"{parts}."
+    wrong = prose.chance(insight.wrong(table))
+    return first, f"{_sentence(parts)}. By our own reckoning {wrong} of this list is chance."
 
 
 def _rank_line(found: Judged, ranks: pd.DataFrame, names: Mapping[str, str]) -> tuple[str, str] | None:
@@ -209,10 +240,20 @@ def _segment_line(there: Placed) -> tuple[str, str] | None:
         return None
     counts = there.given["segment"].value_counts()
     unsure = int(counts.get(UNCERTAIN, 0))
-    listed = prose.listed([f"{prose.count(counts[name])} {name.lower()}" for name in SEGMENTS if name in counts])
+    listed = prose.listed([_counted(int(counts[name]), name) for name in SEGMENTS if name in counts])
     whole = len(there.names)
     first = f"{prose.count(whole - unsure)} of {prose.count(whole)} shops can be placed."
     return first, f"{listed}; by {there.by}." if listed else f"By {there.by}."
+
+
+def _counted(shops: int, segment: str) -> str:
+    """6 high performers; the other names are no nouns."""
+    noun = segment.lower()
+    return prose.plural(shops, noun) if segment == SEGMENTS[1] else f"{prose.count(shops)} {noun}"
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _left_out_line(found: Judged, names: Mapping[str, str]) -> tuple[str, str] | None:

@@ -7,44 +7,66 @@ import pandas as pd
 
 from barberlab.errors import NotAvailable as Lacking
 from barberlab.models import benchmark_kpis, insight, practices
+from barberlab.models.benchmark_kpis import Ranked
 from barberlab.reports import figures, marks, prose, tables
-from barberlab.reports.benchmark import DRAWS, MONTHS, Judged, recent
+from barberlab.reports.benchmark import DRAWS, GROWTH, MONTHS, NEW_CLIENTS, Judged, recent
 from barberlab.reports.blocks import Block, NotAvailable, Paragraph, TableBlock, slug
 from barberlab.reports.measures import LOWER_IS_BETTER, form, label
 
 MOST_PRICED = 20  # lines of the table of money
+CALLED = {GROWTH: "Growth on last year", NEW_CLIENTS: "New clients in 100 available hours"}
 
 
 def gap_figure(found: Judged, metric: str, names: Mapping[str, str], what: str = "shop") -> Block:
     """Every shop's gap to the network in one KPI, in colour only where it is real (a caterpillar)."""
+    called = CALLED.get(metric) or label(metric)
     if metric in found.needs:
-        return NotAvailable(label(metric), found.needs[metric])
+        return NotAvailable(called, found.needs[metric])
     ranked = found.ranked[metric]
     table = insight.gaps(ranked).reset_index()
     table[what] = table["unit"].map(names)
     real, band = int(table["real"].sum()), insight.MARGINS[ranked.unit]
     points = ranked.unit == "rate"
     margin = prose.points(band).lstrip("+") if points else prose.Rate()(band)
-    network = form(metric, found.currency)(float(np.median(ranked.network)))
     finding = f"{prose.spelled(real)} of {prose.plural(len(table), what)} truly {_differ(real)}"
     return figures.ranges(
         table,
         *(what, "mid", "low80", "high80", "low95", "high95", "real"),
         slug=slug(f"{what}-{metric}"),
-        title=f"{label(metric)}: {finding if real else f'no {what} truly differs'}",
+        title=f"{called}: {finding if real else f'no {what} truly differs'}",
         subtitle=(
-            f"{label(metric)} against the network’s {network}, {'in points' if points else 'relative'}; the last "
-            f"{MONTHS} months known. Dot: the middle. Thick: 8 in 10. Thin: 19 in 20. "
-            f"Grey band: within {margin}, no practical difference."
+            f"{called} against the network’s {_network(ranked, found.currency)}, "
+            f"{'in points' if points else 'relative'}; {_over(metric)}. Dot: the middle. Thick: 8 in 10. Thin: 19 in "
+            f"20. Grey band: within {margin}, no practical difference."
         ),
         band=band,
         better="lower" if metric in LOWER_IS_BETTER else "higher",
         form=prose.Points() if points else prose.Change(),
-        note=(
-            f"In colour where we are at least 90% sure that the gap is larger than the band. Each {what} is compared "
-            "with what the network’s own months would have made of its exposure, and drawn to the network as far as "
-            "chance may have moved it."
-        ),
+        note=f"In colour where we are at least 90% sure that the gap is larger than the band. {_against(metric, what)}",
+    )
+
+
+def _network(ranked: Ranked, currency: str) -> str:
+    usual = float(np.median(ranked.network))
+    if ranked.metric == GROWTH:
+        return prose.Change()(usual)
+    return prose.Number(1).table(usual) if ranked.metric == NEW_CLIENTS else form(ranked.metric, currency)(usual)
+
+
+def _over(metric: str) -> str:
+    last = f"the last {MONTHS} months known"
+    return "the last 13 weeks against the same weeks a year before" if metric == GROWTH else last
+
+
+def _against(metric: str, what: str) -> str:
+    if metric == GROWTH:
+        return (
+            f"How far a {what} swings by chance is read off its own past quarters; a new {what} is compared from its "
+            "third year on."
+        )
+    return (
+        f"Each {what} is compared with what the network’s own months would have made of its exposure, and drawn to the "
+        "network as far as chance may have moved it."
     )
 
 
@@ -52,8 +74,11 @@ def _differ(count: int) -> str:
     return "differs" if count == 1 else "differ"
 
 
-def worth_table(found: Judged, frames: Mapping[str, pd.DataFrame], names: Mapping[str, str]) -> Block:
-    """What the real gaps in money come to in a year: hours, tickets and missed visits."""
+def worth(found: Judged, frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """What each real gap in hours, tickets and missed visits comes to in a year: unit, metric, ranges, chances.
+
+    In minor units; what falls short is negative. Kept with the run.
+    """
     ticket = found.ranked.get("average_ticket")
     each = {"revenue_per_available_hour": 1.0, "average_ticket": 1.0}
     if ticket is not None:
@@ -64,8 +89,15 @@ def worth_table(found: Judged, frames: Mapping[str, pd.DataFrame], names: Mappin
         real = insight.gaps(ranked)
         money = insight.worth(ranked, _yearly(frames[metric]), each[metric])
         both = money.join(real[["real", "p_above", "p_below"]])
-        rows.append(both[both["real"]].reset_index().assign(metric=label(metric)))
-    table = pd.concat(rows) if rows else pd.DataFrame(columns=["mid"])
+        rows.append(both[both["real"]].reset_index().assign(metric=metric))
+    empty = pd.DataFrame(columns=["unit", "mid", "low80", "high80", "low95", "high95", "p_above", "p_below", "metric"])
+    table = pd.concat(rows, ignore_index=True) if rows else empty
+    table.attrs = {"currency": found.currency}
+    return table
+
+
+def worth_table(found: Judged, table: pd.DataFrame, names: Mapping[str, str]) -> Block:
+    """What `worth` gave, the largest first."""
     if table.dropna(subset=["mid"]).empty:
         return Paragraph("No gap in money is real, so there is none to put a price on.")
     return _priced(table, names, prose.Money(found.currency))
@@ -85,6 +117,7 @@ def _priced(table: pd.DataFrame, names: Mapping[str, str], money: prose.Money) -
     said = [prose.estimate(row.mid, row.low80, row.high80, money) for row in table.itertuples()]
     table = table.assign(
         shop=table["unit"].map(names),
+        metric=table["metric"].map(label),
         worth=[one.value for one in said],
         range=[one.eight_in_ten.removeprefix("8 in 10: ") for one in said],
         sure=[prose.chance(min(max(row.p_above, row.p_below), 1.0)) for row in table.itertuples()],

@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 
 from barberlab.models import benchmark_ranks
-from barberlab.models.benchmark_kpis import Score
+from barberlab.models.benchmark_kpis import WEIGHTS, Score
 from barberlab.models.benchmark_ranks import SEGMENTS, UNCERTAIN
 from barberlab.params import Methodology
 from barberlab.reports import figures, marks, prose, tables
 from barberlab.reports.benchmark import MONTHS, MOST_ROWS, Placed
 from barberlab.reports.blocks import Block, NotAvailable, Paragraph, TableBlock
+from barberlab.reports.measures import label
 from barberlab.reports.segments import flips
 
 FEW_CHANCES = 0.01
@@ -45,13 +46,17 @@ def _few(there: Placed) -> str:
     )
 
 
-def moves(there: Placed, before: Placed) -> dict[str, int]:
-    """Shop -> 1 risen, -1 fallen, 0 neither at a chance of 80%, between two periods that share no month."""
+def moves(there: Placed, before: Placed) -> tuple[dict[str, int], float]:
+    """Shop -> 1 risen, -1 fallen, 0 neither at a chance of 80%, between two periods that share no month.
+
+    And what share of those risen or fallen is expected to be wrong, NaN where there is none.
+    """
     if there.needs or before.needs:
-        return {}
+        return {}, float("nan")
     shared = [name for name in there.names if name in before.names]
     now, then = (p.segments[:, [p.names.index(name) for name in shared]] for p in (there, before))
-    return dict(zip(shared, benchmark_ranks.moved(now, then).said, strict=True))
+    found = benchmark_ranks.moved(now, then)
+    return dict(zip(shared, found.said, strict=True)), found.wrong
 
 
 def segment_table(there: Placed, before: Placed, names: Mapping[str, str]) -> Block:
@@ -59,9 +64,9 @@ def segment_table(there: Placed, before: Placed, names: Mapping[str, str]) -> Bl
     if there.needs:
         return NotAvailable("Every shop's segment", there.needs)
     frame = there.given.copy()
-    moved = moves(there, before)
+    moved, wrong = moves(there, before)
     frame["shop"] = [names[unit] for unit in frame.index]
-    frame["tag"] = [_tag(row.segment, row.leaning, row.chance) for row in frame.itertuples()]
+    frame["tag"] = [tag(row.segment, row.leaning, row.chance) for row in frame.itertuples()]
     frame["move"] = [_move(moved.get(unit)) for unit in frame.index]
     columns = [tables.Column("shop", "Shop"), tables.Column("tag", "Segment, chance it is right")]
     if there.score is not None:
@@ -74,15 +79,18 @@ def segment_table(there: Placed, before: Placed, names: Mapping[str, str]) -> Bl
     )
     worked, frame = len(frame), frame.sort_values("shop").head(MOST_ROWS)
     which = (
-        f"The first {MOST_ROWS} of {worked} shops by name; the run’s table holds them all. "
+        f"The first {MOST_ROWS} of {prose.count(worked)} shops by name; the run’s table holds them all. "
         if worked > MOST_ROWS
         else ""
     )
     subtitle = f"{which}By name. A move is shown only where its chance is at least 80%."
-    return TableBlock("Every shop’s segment", tables.table(frame, columns), subtitle=subtitle, note=_list_errors(there))
+    return TableBlock(
+        "Every shop’s segment", tables.table(frame, columns), subtitle=subtitle, note=_list_errors(there, wrong)
+    )
 
 
-def _tag(segment: str, leaning: str, chance: float) -> marks.Mark:
+def tag(segment: str, leaning: str, chance: float) -> marks.Mark:
+    """A segment with the chance that it is right; of an uncertain shop where it leans, and how much."""
     if segment == UNCERTAIN:
         return marks.together(marks.segment(UNCERTAIN), f"{prose.chance(chance)} {leaning.lower()}")
     return marks.together(marks.segment(segment, SEGMENTS.index(segment) + 1), prose.chance(chance))
@@ -106,12 +114,13 @@ def _scores(score: Score) -> list[str]:
     return [f"{one.value} ({one.eight_in_ten.removeprefix('8 in 10: ')})" for one in said]
 
 
-def _list_errors(there: Placed) -> str:
+def _list_errors(there: Placed, of_moves: float) -> str:
     """Of each list, what share of it is expected to be wrong."""
     wrong = benchmark_ranks.lists(there.given).dropna()
     if wrong.empty:
         return "No list has a shop on it."
     parts = [f"{name.lower()} {prose.chance(float(row.wrong))}" for name, row in wrong.iterrows()]
+    parts += [] if np.isnan(of_moves) else [f"moves {prose.chance(of_moves)}"]
     return f"By our own reckoning so much of each list is wrong: {prose.listed(parts)}."
 
 
@@ -142,8 +151,11 @@ def targets_said(there: Placed, targets: Methodology, currency: str) -> Paragrap
         "average_ticket": f"a ticket of {prose.money(targets.premium_ticket_cents, currency, 'table')}",
     }
     listed = prose.listed([aims[part] for part in there.score.parts])
+    weights = prose.listed([f"{100 * WEIGHTS[part]:.0f}" for part in there.score.parts])
+    unknown = prose.listed([label(name).lower() for name in aims if name not in there.score.parts])
     return Paragraph(
-        f"The score is 100 for {listed}, each counted up to its target and weighted 25, 20 and 20 as in the Six Figure "
-        "Barber documents. Growth and service quality, the other 35, are left out: the one has a target by month only, "
-        "which would measure the season, and the data hold no whole measure of the other."
+        f"The score is 100 for {listed}, each counted up to its target and weighted {weights} as in the Six Figure "
+        f"Barber documents{f'; {unknown} is not known here' if unknown else ''}. Growth and service quality, the other "
+        "35, are left out: the one has a target by month only, which would measure the season, and the data hold no "
+        "whole measure of the other."
     )

@@ -308,6 +308,55 @@ class Beside(Block):
     macro = "beside"
 
 
+@dataclass(frozen=True)
+class Decision:
+    """Something to decide: where, what to do, why, what it would bring with its 8 in 10, and the chance of it."""
+
+    where: marks.Mark | str
+    what: str
+    why: str
+    effect: str
+    eight_in_ten: str
+    chance: float
+    words: str
+
+    @property
+    def pips(self) -> Markup:
+        """The chance as ten pips, and in words."""
+        return marks.pips(self.chance, self.words).html
+
+
+@dataclass(frozen=True)
+class Decisions(Block):
+    """A list of decisions, the one that matters most first."""
+
+    items: tuple[Decision, ...]
+    macro = "decisions"
+
+
+@dataclass(frozen=True)
+class Card(Block):
+    """A place on a board: its blocks on a ground of their own, `span` of twelve columns wide.
+
+    title: where the first block has none of its own; else that block's title is the card's. order: its place on a
+    phone, where cards stand one under the other, 0 for the one it has in the notebook.
+    """
+
+    content: tuple[Block, ...]
+    span: int = 12
+    title: str = ""
+    subtitle: str = ""
+    note: str = ""
+    order: int = 0
+    macro = "card"
+
+    @property
+    def inner(self) -> Markup:
+        """What stands in it; a title of its first block is a heading of the page's second level."""
+        html = Markup("\n").join(block.html for block in self.content)
+        return html if self.title else Markup(re.sub(r"<h3>(.*?)</h3>", r"<h2>\1</h2>", html, count=1, flags=re.DOTALL))
+
+
 def _check_states(found: tuple[str, ...] | list[str], allowed: tuple[str, ...]) -> None:
     for state in found:
         if state not in allowed:

@@ -149,7 +149,7 @@ def shop_table(
     frame = frame.assign(shop=frame["location_id"].map(lambda shop: names.get(shop, shop))).sort_values("shop")
     frame["back"] = frame["location_id"].map(_rates(_pooled(retention, 6))).fillna(prose.MISSING)
     frame["on_year"] = frame["location_id"].map(moves(movers))
-    frame["course"] = [_course(months[months["location_id"] == shop]) for shop in frame["location_id"]]
+    frame["course"] = [course(months[months["location_id"] == shop]) for shop in frame["location_id"]]
     back = [] if retention.attrs["needs"] else [tables.Column("back", "Back in 42 days", str, secondary=True)]
     columns = [
         tables.Column("shop", "Shop"),
@@ -173,7 +173,8 @@ def _rates(pooled: pd.DataFrame) -> dict[str, str]:
     return {shop: prose.rate(hits, n) for shop, hits, n in lines}
 
 
-def _course(months: pd.DataFrame) -> marks.Mark:
+def course(months: pd.DataFrame) -> marks.Mark:
+    """The last 13 months of one shop as a line without axes."""
     return marks.sparkline([None if pd.isna(v) else float(v) for v in months.sort_values("period")["value"][-13:]])
 
 

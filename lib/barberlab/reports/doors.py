@@ -1,5 +1,6 @@
 """The server's own pages: signing in, what one may open, what does not exist. In the look of all others."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -85,7 +86,20 @@ def nothing_yet(what: str, needs: str, network: str, home: tuple[str, str]) -> s
 
 def behind(page: str, reason: str, data_to: str) -> str:
     """A published page with a line on top: it stands because what came after it failed."""
-    notice = blocks.Notice(f"Showing data to {data_to}; the newest run failed:", reason)
+    return _under(page, blocks.Notice(f"Showing data to {data_to}; the newest run failed:", reason))
+
+
+def aged(page: str, days: int) -> str:
+    """A published page with a line on top: nothing newer has come for so many days."""
+    return _under(page, blocks.Notice(f"The data are {days:,} days old.", "Nothing newer was published since."))
+
+
+def without_ways(page: str, to: str) -> str:
+    """A published page whose links below `to` are words alone, for those who may not follow them."""
+    return re.sub(rf'<a href="{re.escape(to)}[^"]*">(.*?)</a>', r"\1", page, flags=re.DOTALL)
+
+
+def _under(page: str, notice: blocks.Notice) -> str:
     opening = '<main id="main" tabindex="-1">'
     return page.replace(opening, f"{opening}\n{notice.html}", 1)
 

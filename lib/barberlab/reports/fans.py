@@ -8,7 +8,7 @@ from matplotlib import dates as mdates
 from matplotlib.axes import Axes
 
 from barberlab.errors import BadInput
-from barberlab.reports import prose
+from barberlab.reports import panels, prose
 from barberlab.reports.blocks import Figure, Key
 from barberlab.reports.canvas import (
     INK,
@@ -78,6 +78,42 @@ def fan(
     key = _KEY + ((Key(scenario_name, "ink", "outline"),) if scenario is not None else ())
     alt = f"{title}. {_said(known, ahead, form)}"
     return figure(Words(title, subtitle, **words), alt, draw, (300, 260), *_numbers(data, form), key=key)
+
+
+def fans(
+    frame: pd.DataFrame, panel: str, *, title: str, subtitle: str, form: prose.Format = _COUNT, **words: str
+) -> Figure:
+    """The fans of up to nine shops on one scale, in the order in which they come; `frame` as of `fan`, by `panel`.
+
+    Above each stands its last foreseen period with its 8 in 10. Raises BadInput as `fan` does, and for too many panels.
+    """
+    check("fans", frame, (panel, "period", "value", "mid", *ENDS))
+    data = frame.assign(period=as_dates(frame["period"])).astype({"value": float, "mid": float})
+    parts = {name: data[data[panel] == name].reset_index(drop=True) for name in data[panel].drop_duplicates()}
+    panels.check_count(len(parts))
+    split = {name: (part[part["value"].notna()], part[part["mid"].notna()]) for name, part in parts.items()}
+    if any(known.empty or ahead.empty or known.index[-1] > ahead.index[0] for known, ahead in split.values()):
+        raise BadInput("fans: each needs known periods and then foreseen ones; leave out those without")
+    lasts = {name: ahead.iloc[-1] for name, (_, ahead) in split.items()}
+    lines = {name: prose.span(last["low80"], last["high80"], form) for name, last in lasts.items()}
+
+    def draw(sheet: Sheet) -> None:
+        ticks = nice_ticks(*_reach([data["value"], data["low95"], data["high95"]]), most=4)
+        labels = form.ticks(list(ticks))
+        places = panels.places(sheet, len(parts), 10 + max(map(text_width, labels)))
+        for (name, (known, ahead)), place in zip(split.items(), places, strict=True):
+            ax = panels.framed(sheet, place, (str(name), lines[name]), ticks, labels, data["period"])
+            _bands(ax, known, ahead)
+            ax.axvline(known["period"].iloc[-1], color=INK["line2"], linewidth=1, dashes=(3, 3))
+
+    said = "; ".join(f"{name}: {line}" for name, line in lines.items())
+    alt = f"{title}. {prose.plural(len(parts), 'small fan')} on one scale, each with its last 8 in 10. {said}."
+    numbers, columns = _numbers(data, form)
+    columns = [Column(panel, panel.replace("_", " ").capitalize()), *columns]
+    heights = panels.heights(len(parts))
+    return figure(
+        Words(title, subtitle, **words), alt, draw, heights, numbers.assign(**{panel: data[panel]}), columns, key=_KEY
+    )
 
 
 def _reach(columns: list[pd.Series]) -> tuple[float, float]:

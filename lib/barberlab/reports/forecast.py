@@ -3,7 +3,7 @@
 Where nothing can be foreseen, `found` is the dashed box that says why, and every block here hands it on.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -13,31 +13,52 @@ import xarray as xr
 
 from barberlab import errors
 from barberlab.data.calendar import weekly_holidays
-from barberlab.models import outlook
+from barberlab.models import futures
+from barberlab.models.futures import NETWORK, Futures
 from barberlab.models.intervals import EIGHT_IN_TEN, tails
-from barberlab.models.outlook import NETWORK, Outlook
 from barberlab.models.population import Population
-from barberlab.reports import fans, marks, prose, tables
+from barberlab.models.posterior import LARGEST_R_HAT, LEAST_ESS, RUNAWAY_SD
+from barberlab.models.revenue import NEW_WEEKS
+from barberlab.reports import fans, marks, panels, prose, tables
 from barberlab.reports.blocks import Block, FiveLines, Headline, NotAvailable, Paragraph, TableBlock, slug
 
 MONTHS_SHOWN = 24
+MONTHS_BESIDE = 12  # in the small figure of a shop
 MOST_SHOPS = 40
+MOST_YOUNG = 5  # shops whose borrowed parts are told one by one
 
-type Found = Outlook | NotAvailable
+type Found = Futures | NotAvailable
 
 
 def foresee(
-    weekly: pd.DataFrame, facts: Mapping[str, Any], since: date, today: date, population: Population, horizon: int
+    weekly: pd.DataFrame,
+    facts: Mapping[str, Any],
+    since: date,
+    today: date,
+    population: Population,
+    horizon: int,
+    opening: Collection[str] = (),
 ) -> Found:
-    """The outlook of the network whose weekly revenue by shop `lab.metric` gave; else the box that says what it needs.
+    """The futures of the network whose weekly revenue by shop `lab.metric` gave; else the box that says what it needs.
 
-    facts, since, today: of the lab. Public holidays of the network's country are taken as known.
+    facts, since, today: of the lab. Public holidays of the network's country are taken as known. opening: shops that
+    may still be without a whole week of trade, as `just_opened` gives them.
     """
+    if weekly.attrs.get("needs"):
+        return NotAvailable(futures.FORECAST, weekly.attrs["needs"])
     try:
-        panel = outlook.panel_of(weekly, facts["network"], since, today, _holidays(facts), horizon)
-        return outlook.outlook(panel, horizon, population)
+        panel = futures.panel_of(weekly, facts["network"], since, today, _holidays(facts), horizon, opening)
+        return futures.foresee(panel, horizon, population, opening=opening)
     except errors.NotAvailable as error:
         return NotAvailable.of(error)
+
+
+def just_opened(locations: pd.DataFrame, today: date) -> list[str]:
+    """Shops of the table `locations` that opened within the last eight weeks and have not closed."""
+    day = pd.Timestamp(today)
+    opened, closed = (pd.to_datetime(locations[name]) for name in ("opened_on", "closed_on"))
+    of_late = (opened <= day) & (opened > day - pd.Timedelta(weeks=futures.SHUT_WEEKS)) & closed.isna()
+    return locations["location_id"][of_late].tolist()
 
 
 def _holidays(facts: Mapping[str, Any]) -> Callable[[np.ndarray], np.ndarray] | None:
@@ -46,14 +67,14 @@ def _holidays(facts: Mapping[str, Any]) -> Callable[[np.ndarray], np.ndarray] | 
 
 
 def weeks_table(found: Found) -> pd.DataFrame:
-    """What is kept of a forecast to judge it by later: `Outlook.by_week` with the day on which it was made."""
+    """What is kept of a forecast to judge it by later: `Futures.by_week` with the day on which it was made."""
     if isinstance(found, NotAvailable):
         return pd.DataFrame(columns=["location_id", "period", "mid", *fans.ENDS, "made_on"])
     return found.by_week().assign(made_on=pd.Timestamp(found.last_known))
 
 
 def totals_table(found: Found) -> pd.DataFrame:
-    """What is kept of each shop's total, and of all shops' as location_id "": see `Outlook.totals`."""
+    """What is kept of each shop's total, and of all shops' as location_id "": see `Futures.totals`."""
     if isinstance(found, NotAvailable):
         return pd.DataFrame(columns=["location_id", "mid", *fans.ENDS, "before", "p_more", "borrowed", "made_on"])
     return found.totals().assign(made_on=pd.Timestamp(found.last_known))
@@ -83,7 +104,8 @@ def opening(found: Found, currency: str, name: str) -> Headline:
     """The page's answer: the half year's total with its 8 in 10, and whether it beats the year before."""
     eyebrow = f"Revenue forecast · {name}"
     if isinstance(found, NotAvailable):
-        return Headline("There is no forecast yet", f"{found.name}: needs {found.needs}.", eyebrow=eyebrow)
+        lede = f"It needs {found.needs}. This page fills by itself when the data hold that."
+        return Headline("There is no forecast yet", lede, eyebrow=eyebrow)
     line = found.totals().iloc[0]
     months, weeks = _months(len(found.weeks)), len(found.weeks)
     said = prose.span(line["low80"], line["high80"], prose.Money(currency), "prose")
@@ -118,18 +140,28 @@ def five_lines(found: Found, shops: Mapping[str, str], currency: str, daily: pd.
         return found
     totals = found.totals().iloc[1:]
     lines = [_best_month(found, daily, currency), *_on_last_year(totals, shops)]
-    borrowed = totals[totals["borrowed"] != ""]
-    if len(borrowed):
-        one = len(borrowed) == 1
-        said = f"{_spelled(len(borrowed))} {'shop is' if one else 'shops are'} too young for a season of their own."
-        lines.append((said, f"{_named(borrowed['location_id'], shops)} Theirs is the network's, with a wider range."))
+    lines.append(_borrowed(found, shops))
     if found.left_out:
-        said = f"{prose.plural(len(found.left_out), 'shop')} without trade for {outlook.SHUT_WEEKS} weeks left out."
+        said = f"{_spelled_shops(len(found.left_out))} without trade for {futures.SHUT_WEEKS} weeks left out."
         lines.append((said, _named(found.left_out, shops)))
     return FiveLines(tuple(line for line in lines if line))
 
 
-def _best_month(found: Outlook, daily: pd.DataFrame, currency: str) -> tuple[str, str] | None:
+def _borrowed(found: Futures, shops: Mapping[str, str]) -> tuple[str, str] | None:
+    """Who is too young for a season of its own, and who for a level; nothing where nobody is."""
+    young = found.location[found.borrowed != ""]
+    if not len(young):
+        return None
+    said = (
+        f"{_spelled(len(young))} {'shop is' if len(young) == 1 else 'shops are'} too young for a season of their own."
+    )
+    new = found.location[found.panel.history < NEW_WEEKS]
+    level = f" With under {NEW_WEEKS} weeks of trade, the level of {_named(new, shops)[:-1]} is the network's too."
+    rest = "What is borrowed stands under the table of shops; their ranges are wider."
+    return said, f"{_named(young, shops)}{level if len(new) else ''} {rest}"
+
+
+def _best_month(found: Futures, daily: pd.DataFrame, currency: str) -> tuple[str, str] | None:
     """The month that takes most in most futures, and in how many of them; nothing where there are not two."""
     months, draws = found.monthly(daily)
     ahead = np.flatnonzero(months > pd.Timestamp(found.last_known))
@@ -171,6 +203,10 @@ def _spelled(n: int) -> str:
     return "None" if n == 0 else prose.spelled(n).capitalize()
 
 
+def _spelled_shops(n: int) -> str:
+    return f"{_spelled(n)} {'shop' if n == 1 else 'shops'}"
+
+
 def _named(ids: Sequence[str], shops: Mapping[str, str], most: int = 5) -> str:
     named = sorted(shops[shop] for shop in ids)
     if not named:
@@ -203,6 +239,33 @@ def by_month(found: Found, daily: pd.DataFrame, currency: str, whose: str = "all
     )
 
 
+def shops_by_month(found: Found, daily: pd.DataFrame, shops: Mapping[str, str], currency: str) -> Block:
+    """The same of each shop, of the nine that will bring most; a shop without a whole known month is left out."""
+    if isinstance(found, NotAvailable):
+        return found
+    months, foreseen = {}, found.by_month(daily)
+    order = found.totals().iloc[1:].sort_values("mid", ascending=False)["location_id"]
+    for shop in order:
+        known = _whole_months(daily[daily["location_id"] == shop])
+        ahead = foreseen[(foreseen["location_id"] == shop) & (foreseen["period"] > known["period"].max())]
+        known = known[known["value"] > 0].tail(MONTHS_BESIDE)
+        if len(known) and len(ahead):
+            months[shops[shop]] = pd.concat([known, ahead.drop(columns="location_id")], ignore_index=True)
+    if not months:
+        return NotAvailable("Months ahead of shops", "a whole month that is known and one that is foreseen")
+    shown = dict(list(months.items())[: panels.MOST])
+    which = "Shops" if len(shown) == len(order) else f"The {prose.spelled(len(shown))} largest of {len(order)} shops"
+    return fans.fans(
+        pd.concat(shown, names=["shop"]).reset_index("shop"),
+        "shop",
+        title="A shop's months are less sure than the network's",
+        subtitle=f"{which} by revenue ahead, {currency} a month, on one scale. Above each: 8 in 10 for its last month.",
+        form=prose.Money(currency),
+        slug="revenue-ahead-by-shop",
+        what="Service revenue by month of each shop",
+    )
+
+
 def _whole_months(daily: pd.DataFrame) -> pd.DataFrame:
     """Months of which every day is within the data: period, value."""
     days = daily.assign(period=pd.to_datetime(daily["period"]), value=daily["value"].astype(float))
@@ -211,7 +274,7 @@ def _whole_months(daily: pd.DataFrame) -> pd.DataFrame:
     return sums[(sums["period"] >= begun) & (sums["period"] + pd.offsets.MonthEnd(0) <= days["period"].max())]
 
 
-def _futures(found: Outlook) -> str:
+def _futures(found: Futures) -> str:
     return f"{prose.count(found.paths.shape[-1])} simulated futures"
 
 
@@ -240,7 +303,9 @@ def shop_table(found: Found, shops: Mapping[str, str], currency: str, past: pd.D
         tables.Column("error", "Past error", share, secondary=True, missing="no earlier forecast of it"),
         tables.Column("naive_error", "“As last year”", share, secondary=True, missing="no earlier forecast of it"),
     ]
-    return TableBlock(_how_many_differ(frame), tables.table(frame, columns), subtitle=_of(count), note=_learning(frame))
+    return TableBlock(
+        _how_many_differ(frame), tables.table(frame, columns), subtitle=_of(count), note=_learning(frame, shops)
+    )
 
 
 def _shop(name: str, borrowed: str) -> marks.Mark | str:
@@ -274,8 +339,13 @@ def _of(count: int) -> str:
     )
 
 
-def _learning(frame: pd.DataFrame) -> str:
-    return "Learning: under a year of trade; the season is the network's." if (frame["borrowed"] != "").any() else ""
+def _learning(frame: pd.DataFrame, shops: Mapping[str, str]) -> str:
+    """What the forecasts of young shops owe to others, shop by shop while they are few."""
+    young = frame[frame["borrowed"] != ""]
+    if len(young) > MOST_YOUNG:
+        return f"Learning: under a year of trade; the season is borrowed, under {NEW_WEEKS} weeks the level too."
+    pairs = zip(young["location_id"], young["borrowed"], strict=True)
+    return " ".join(["Learning.", *(f"{shops[shop]}: {words}." for shop, words in pairs)]) if len(young) else ""
 
 
 def unknowable(found: Found) -> Block:
@@ -287,3 +357,25 @@ def unknowable(found: Found) -> Block:
         "a price change, a barber's notice, a refurbishment, a competitor's opening or a recession that has not begun. "
         "Weeks in which a shop will be shut are not foreseen; a planned closure is a scenario."
     )
+
+
+def how_made(found: Found, population: Population) -> Block:
+    """What the model is, and where the hyperparameters come from that it starts with."""
+    if isinstance(found, NotAvailable):
+        return found
+    return Paragraph(
+        "Each shop's weekly revenue is, in its logarithm, a level, what its network's shops share and what is its own: "
+        "trend, season, week of the year, holidays, pay-days, drift and passing weeks, each a Gaussian process. "
+        f"What is usual for such processes comes from {population.networks} {population.source} networks with data to "
+        f"{_day(date.fromisoformat(population.as_of))} (version {population.version}), of which no row is here. "
+        f"{_gates(population)} {_futures(found).capitalize()} are drawn jointly for all shops; every total is a sum of "
+        "the same draws."
+    )
+
+
+def _gates(population: Population) -> str:
+    """How the sampler of those hyperparameters passed its gates, in a sentence."""
+    if not population.gates:
+        return "The file does not say how its sampler passed its gates."
+    gates = f"R-hat under {LARGEST_R_HAT}, ESS over {LEAST_ESS}, no divergence, no scale beyond {RUNAWAY_SD:g} sd"
+    return f"Its sampler passed every gate that its method has ({gates}): {'; '.join(population.gates)}."

@@ -109,7 +109,7 @@ def _chosen(data: pd.DataFrame, shown: pd.DataFrame) -> str:
     first = (
         f"the {prose.spelled(real)} that differ"
         if real == all_real
-        else f"the {real} outermost of {all_real} that differ"
+        else f"the {real} outermost of {prose.count(all_real)} that differ"
     )
     rest = f"{prose.spelled(len(shown) - real)} at even steps of the rest"
     parts = rest if real == 0 else f"{first} and {rest}"

@@ -12,6 +12,7 @@ from barberlab.models.rates import interval
 from barberlab.reports import figures, prose, tables
 from barberlab.reports.blocks import Block, NotAvailable, TableBlock
 from barberlab.reports.calibrated import COLUMNS, by_tenths, missed
+from barberlab.reports.voices import voice
 
 NEEDS = "a year of visits: three horizons of 90 days, and one before them"
 MISSED_BY_CHANCE = 3  # of ten ranges of 8 in 10: more is seen once in eight times
@@ -19,16 +20,24 @@ OURS, SIXTY, BASE = "What we say", "60 days of silence", "The likelier outcome f
 SCORES = ("accuracy", "auc", "skill", "error")
 
 
-def calibration_table(look: Outlook) -> pd.DataFrame:
-    """What was said at the last origin whose days are over, by tenths (`calibrated.COLUMNS`); empty without one.
+def calibration_table(look: Outlook, published: pd.DataFrame) -> pd.DataFrame:
+    """What was said on the last day whose horizon is over, by about tenths (`calibrated.COLUMNS`); empty without one.
 
-    Of clients who were current then, here and in `scores`: that who left long ago stays away is no art.
+    published: as of `foreseen.counted`. Where it is empty, what would have been said on such a day with what was known
+    then. Of clients who were current then, here and in `scores`: that who left long ago stays away is no art. attrs:
+    cutoff, model, and whether it was published.
     """
+    if len(published):
+        frame = published[list(COLUMNS)].copy()
+        frame.attrs = published.attrs | {"published": True}
+        return frame
     last = _last(look)
     there = None if last is None else _current(last, look)
     if there is None or not there.any():
         return pd.DataFrame(columns=list(COLUMNS))
-    return by_tenths(last.no_visit[there], last.came[there] == 0)
+    frame = by_tenths(last.no_visit[there], last.came[there] == 0)
+    frame.attrs = {"cutoff": last.histories.cutoff.isoformat(), "model": last.choice.churn, "published": False}
+    return frame
 
 
 def _current(one: Kept, look: Outlook) -> np.ndarray:
@@ -37,24 +46,29 @@ def _current(one: Kept, look: Outlook) -> np.ndarray:
 
 def calibration_figure(told: pd.DataFrame, look: Outlook) -> Block:
     """The same as a figure, or a dashed box."""
-    last = _last(look)
-    if last is None or told.empty:
+    if told.empty:
         return NotAvailable("Did it come true", look.needs or NEEDS)
-    off = missed(told)
-    when = prose.day(pd.Timestamp(last.histories.cutoff))
-    differ = f"{prose.spelled(off).capitalize()} of {len(told)} groups came out differently than we said"
+    off, when = missed(told), prose.day(pd.Timestamp(told.attrs["cutoff"]))
+    we_said = "we said" if told.attrs["published"] else "we would have said"
+    said = f"as published on {when}" if told.attrs["published"] else f"as it would have been said on {when}"
+    differ = f"{prose.spelled(off).capitalize()} of {len(told)} groups came out differently than {we_said}"
     return figures.calibration(
         told,
         slug="calibration",
-        title="What we said came true" if off <= MISSED_BY_CHANCE else differ,
+        title=f"What {we_said} came true" if off <= MISSED_BY_CHANCE else differ,
         subtitle=(
-            f"Chance of no visit in {look.horizon_days} days as said on {when}, by tenths of clients current then, "
+            f"Chance of no visit in {look.horizon_days} days {said}, by tenths of clients current then, "
             "and the share who did not come. Dashed: said and done alike."
         ),
         above="more left than we said",
         below="fewer left than we said",
-        note=f"Said by {last.choice.churn} with what was known then. Of ten ranges of 8 in 10, two miss by chance.",
-    )  # fmt: skip
+        note=_by_whom(told),
+    )
+
+
+def _by_whom(told: pd.DataFrame) -> str:
+    known = "" if told.attrs["published"] else " with what was known then, as nothing published is old enough yet"
+    return f"Said by {voice(told.attrs['model'])}{known}. Of ten ranges of 8 in 10, two miss by chance."
 
 
 def scores(look: Outlook) -> pd.DataFrame:
@@ -101,11 +115,11 @@ def accuracy_table(found: pd.DataFrame, look: Outlook) -> Block:
         tables.Column("error", "Off by", rate.table, unit="calibration", secondary=True,
                       missing="it says the same of everybody"),
     ]  # fmt: skip
-    origins = found["cutoff"].drop_duplicates()
+    origins, most = found["cutoff"].drop_duplicates(), prose.count(found["n"].max())
     days = prose.listed([prose.day(day) for day in origins])
     subtitle = (
-        f"As said on {days}, each with what was known by then, and the {look.horizon_days} days after counted; mean of "
-        f"{prose.plural(len(origins), 'origin')}, {prose.count(found['n'].max())} clients at most."
+        f"As it would have been said on {days}, each with what was known by then, and the {look.horizon_days} days "
+        f"after counted; mean of {prose.plural(len(origins), 'origin')}, {most} clients at most."
     )
     return TableBlock("How accurate it was", tables.table(mean, columns), subtitle=subtitle, note=claim(found))
 

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from barberlab.decisions.outlook import Outlook
+from barberlab.decisions.outlook import Outlook, value_at_risk
 from barberlab.models.cohorts import LATER, SECOND_WITHIN
 from barberlab.reports import figures, prose, tables
 from barberlab.reports.blocks import Block, NotAvailable, Paragraph, TableBlock
+from barberlab.reports.voices import voice
 
 BAND = 0.03  # three points of churn: a client in thirty, under what a shop would notice in a quarter
 FEWEST_GROUPS = 3
@@ -36,7 +37,7 @@ def churn_figure(by_shop: pd.DataFrame, look: Outlook, names: Mapping[str, str])
         band=BAND,
         better="lower",
         form=_RATE,
-        note=f"By {look.predicted.choice.churn}; the range is where the share will lie when it is counted.",
+        note=f"By {voice(look.predicted.choice.churn)}; the range is where the share will lie when it is counted.",
     )
 
 
@@ -52,7 +53,7 @@ def _apart(real: int, shops: int) -> str:
     return f"{prose.spelled(real).capitalize()} of {shops} shops very likely {'differs' if real == 1 else 'differ'}"
 
 
-def barber_table(by_barber: pd.DataFrame, look: Outlook, staff: pd.DataFrame, currency: str) -> Block:
+def barber_table(by_barber: pd.DataFrame, look: Outlook, staff: pd.DataFrame, currency: str, seed: int) -> Block:
     """Expected churn of each barber's own clients, by name; a dashed box where barbers are not known."""
     if look.needs or by_barber.empty:
         return NotAvailable("Churn by barber", look.needs or "staff_id in table 6, appointments, and 30 clients each")
@@ -62,12 +63,12 @@ def barber_table(by_barber: pd.DataFrame, look: Outlook, staff: pd.DataFrame, cu
     frame["middle"] = [one.value for one in said]
     frame["range"] = [one.eight_in_ten.removeprefix("8 in 10: ") for one in said]
     frame["verdict"] = [_verdict(row) for row in frame.itertuples()]
+    frame["at_risk"] = [_at_risk(look, who, currency, seed) for who in frame["staff_id"]]
     columns = [
         tables.Column("barber", "Barber"), tables.Column("n", "Clients", prose.count),
         tables.Column("middle", "Not coming", right=True), tables.Column("range", "8 in 10", right=True),
         tables.Column("verdict", "Against the network", secondary=True),
-        tables.Column("value_at_risk", "At risk", prose.Money(currency).table, unit="a year", secondary=True,
-                      missing=look.needs_money or "no value"),
+        tables.Column("at_risk", "At risk", right=True, unit="a year, 8 in 10", secondary=True),
     ]  # fmt: skip
     subtitle = (
         f"Share of clients expected not to come in {look.horizon_days} days. A client belongs to the barber it came to "
@@ -77,6 +78,13 @@ def barber_table(by_barber: pd.DataFrame, look: Outlook, staff: pd.DataFrame, cu
     return TableBlock(
         "Every barber's clients", tables.table(frame.sort_values("barber"), columns), subtitle=subtitle, note=note
     )
+
+
+def _at_risk(look: Outlook, staff_id: str, currency: str, seed: int) -> str:
+    if look.needs_money:
+        return prose.MISSING
+    total = value_at_risk(look.clients[look.clients["staff_id"] == staff_id], seed)
+    return prose.span(total.low80, total.high80, prose.Money(currency))
 
 
 def _verdict(row: object) -> str:

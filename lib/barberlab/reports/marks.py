@@ -40,6 +40,11 @@ def link(text: str, href: str) -> Mark:
     return Mark(Markup('<a href="{}">{}</a>').format(href, text))
 
 
+def under(text: Mark | str, small: str) -> Mark:
+    """A value with a quieter line under it, such as its range."""
+    return Mark(Markup('{} <small class="under">{}</small>').format(text, small))
+
+
 def tag(text: str, state: str) -> Mark:
     """A word on its own ground: good, bad, stale, learn(ing), known, or na (dashed: not available, no clear effect)."""
     if state not in STATES:
@@ -68,6 +73,14 @@ def verdict(amount: str, judged: str, rose: bool | None = None, rest: str = "") 
     after = ", ".join(filter(None, (rest, doubt)))
     shown = Markup('<span class="{}"><span aria-hidden="true">{} </span><span class="sr">{}</span>{}</span> {}')
     return Mark(shown.format(VERDICTS[judged], sign, word, said, after))
+
+
+def pips(chance: float, words: str) -> Mark:
+    """A chance as ten pips, the last one half where it comes to five in a hundred, beside its words."""
+    halves = round(min(max(chance, 0.0), 1.0) * 20)
+    kinds = ["full"] * (halves // 2) + ["half"] * (halves % 2)
+    drawn = Markup("").join(Markup('<i class="{}"></i>').format(kind) for kind in [*kinds, *[""] * (10 - len(kinds))])
+    return Mark(Markup('<span class="pips" aria-hidden="true">{}</span>{}').format(drawn, words))
 
 
 def sparkline(values: Sequence[float | None]) -> Mark:
@@ -99,11 +112,12 @@ def range_track(
     label: str,
     zero: float = 0.0,
     better: str = "higher",
+    ticks: Sequence[float] = (),
 ) -> Mark:
     """An estimate on a track of 14 px: thin 19 in 20, thick 8 in 10, dot; grey if the 8 in 10 span `zero`.
 
     `scale` is the same for all rows of the column; what lies outside it ends at its edge. `label` is read aloud.
-    `better` is "higher" or "lower": what falls short is drawn in orange.
+    `better` is "higher" or "lower": what falls short is drawn in orange. `ticks`: fainter ones.
     """
     low, high = scale
     if not low < high:
@@ -117,10 +131,16 @@ def range_track(
         return Markup('<i class="{}" style="left:{}%;width:{}%"></i>').format(css_class, left, round(right - left, 1))
 
     tick = Markup('<i class="z" style="left:{}%"></i>').format(place(zero)) if low <= zero <= high else ""
+    tick += Markup("").join(Markup('<i class="z faint" style="left:{}%"></i>').format(place(one)) for one in ticks)
     dot = Markup('<i class="m" style="left:{}%"></i>').format(place(mid))
     track = Markup('<span class="rng{}" role="img" aria-label="{}">{}{}{}{}</span>')
     colour = _track_colour(mid, eighty, zero, better)
     return Mark(track.format(colour, label, tick, bar("b95", ninety_five), bar("b80", eighty), dot))
+
+
+def hatched(label: str) -> Mark:
+    """A track on which nothing may be drawn; `label`, why, is read aloud."""
+    return Mark(Markup('<span class="rng hatched" role="img" aria-label="{}"></span>').format(label))
 
 
 def _track_colour(mid: float, eighty: tuple[float, float], zero: float, better: str) -> str:

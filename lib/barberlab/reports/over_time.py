@@ -10,7 +10,7 @@ from matplotlib import dates as mdates
 from matplotlib.axes import Axes
 
 from barberlab.errors import BadInput
-from barberlab.reports import prose
+from barberlab.reports import panels, prose
 from barberlab.reports.blocks import Figure
 from barberlab.reports.canvas import (
     INK,
@@ -25,7 +25,6 @@ from barberlab.reports.canvas import (
     kept_apart,
     note,
     short_period,
-    shortened,
     text_width,
     time_axis,
     time_foot,
@@ -34,10 +33,8 @@ from barberlab.reports.canvas import (
 from barberlab.reports.tables import Column
 from barberlab.reports.ticks import nice_ticks
 
-MOST_PANELS = 9
 _COUNT = prose.Count()
 FEW_POINTS = 8  # up to here each value has its dot
-_PANEL, _ABOVE, _FOOT, _BETWEEN = 84, 54, 40, 22  # px: plot, its name above it, the time axis, the gap beside it
 
 
 @dataclass(frozen=True)
@@ -119,8 +116,7 @@ def small_multiples(
     """
     check("small multiples", frame, (panel, period, value, reference))
     names = list(frame[panel].drop_duplicates())
-    if len(names) > MOST_PANELS:
-        raise BadInput(f"small multiples: {len(names)} panels, at most {MOST_PANELS} can be read; choose or group them")
+    panels.check_count(len(names))
     parts = {name: _in_order(frame[frame[panel] == name], period, value, reference) for name in names}
     everything = pd.concat(parts.values())
     grain = grain_of(everything["period"])
@@ -129,13 +125,14 @@ def small_multiples(
 
     def draw(sheet: Sheet) -> None:
         ticks = nice_ticks(*_reach(everything), most=4)
-        places = _panel_places(sheet, len(names), 10 + max(map(text_width, form.ticks(list(ticks)))))
+        labels = form.ticks(list(ticks))
+        places = panels.places(sheet, len(names), 10 + max(map(text_width, labels)))
         for (name, course), place in zip(courses.items(), places, strict=True):
-            _panel(sheet, place, course, (str(name), lines[name]), ticks, everything["period"])
+            _lines(panels.framed(sheet, place, (str(name), lines[name]), ticks, labels, everything["period"]), course)
 
     said = "; ".join(f"{name}: {line}" for name, line in lines.items())
     alt = f"{title}. {prose.plural(len(names), 'small line chart')} on one scale. {said}."
-    tall = tuple(-(-len(names) // columns) * (_PANEL + _ABOVE) + _FOOT for columns in (3, 2))
+    tall = panels.heights(len(names))
     numbers, columns = _numbers(_Course(pd.concat(parts, names=["panel"]).reset_index("panel"), form, grain,
                                         reference_name))  # fmt: skip
     columns.insert(0, Column("panel", panel.replace("_", " ").capitalize()))
@@ -230,39 +227,3 @@ def _said(course: _Course) -> str:
     before = course.last["before"]
     compared = "" if np.isnan(before) else f" The last, {course.before_name}: {course.form(before)}."
     return f"Line of {prose.plural(len(values), course.grain)}: {reach}, {ends}.{compared}"
-
-
-def _panel_places(sheet: Sheet, panels: int, left: float) -> list[tuple[float, float, float, bool, bool]]:
-    """Of each panel: left and top in px, width, whether it stands at the left, and at the foot of its column."""
-    columns = 2 if sheet.phone else 3
-    width = (sheet.width - left - 8 - _BETWEEN * (columns - 1)) / columns
-    return [
-        (
-            left + (k % columns) * (width + _BETWEEN),
-            (k // columns) * (_PANEL + _ABOVE) + _ABOVE,
-            width,
-            k % columns == 0,
-            k + columns >= panels,
-        )
-        for k in range(panels)
-    ]
-
-
-def _panel(
-    sheet: Sheet,
-    place: tuple[float, float, float, bool, bool],
-    course: _Course,
-    named: tuple[str, str],
-    ticks: np.ndarray,
-    dates: pd.Series,
-) -> None:
-    left, top, width, at_left, at_foot = place
-    ax = sheet.axes(left, sheet.width - left - width, top, sheet.height - top - _PANEL)
-    value_axis(ax, ticks, course.form.ticks(list(ticks)))
-    _lines(ax, course)
-    ax.set_xlim(*mdates.date2num([dates.min(), dates.max()]))
-    time_axis(ax, dates, width, named=at_foot)
-    ax.tick_params(labelleft=at_left)
-    name = shortened(named[0], width, bold=True)
-    note(ax, (0, 1), name, shift=(0, 30), xycoords="axes fraction", weight="bold", color=INK["ink"])
-    note(ax, (0, 1), named[1], shift=(0, 15), xycoords="axes fraction")

@@ -54,20 +54,25 @@ def page(
 
     title: of the document, and the h1 where `body` has none. contents: (id, heading) of its sections. facts: lines
     beside the contents. notes: a remark at the right margin of a section, by its heading. home: (relative address,
-    words) of the page above. kind: "index" for a page of links, else a report. Figures and tables are numbered in
-    their order.
+    words) of the page above. kind: "index" for a page of links, "board" for one of cards, else a report, whose figures
+    and tables are numbered in their order.
     """
     if not isinstance(body, Markup):
         raise BadInput(f"page {title!r}: the body must be Markup, as compose() makes it; text is not escaped here")
     if not _TITLE.search(body):
         body = blocks.Headline(title, eyebrow=eyebrow).html + body
-    body = Markup(_numbered(_with_notes(body, contents, notes or {})))
+    counted = _without_numbers if kind == "board" else _numbered
+    body = Markup(counted(_with_notes(body, contents, notes or {})))
     template = blocks.templates().get_template("page.html")
     html = template.render(
         title=title, body=body, contents=contents, network=network, eyebrow=eyebrow, facts=facts, foot=foot, home=home,
         kind=kind, properties=Markup(theme.css_properties()), fonts=Markup(theme.FONTS),
     )  # fmt: skip
     return f"{html}\n"
+
+
+def _without_numbers(body: str) -> str:
+    return _NUMBERED.sub("", body)
 
 
 def _numbered(body: str) -> str:
@@ -114,25 +119,27 @@ def _unused(anchor: str, taken: Sequence[str]) -> str:
 def from_notebook(
     notebook: NotebookNode, *, title: str = "", eyebrow: str = "", notes: Mapping[str, blocks.Remark] | None = None,
     network: str = "", facts: Sequence[str] = (), foot: blocks.Foot | None = None, home: tuple[str, str] | None = None,
+    kind: str = "",
 ) -> str:  # fmt: skip
     """An executed notebook as a page: its markdown and its blocks, never code, parameters, prompts or streams.
 
     Markdown's h2 are the sections. A Headline is the h1, and the cell with the notebook's own title, a question, then
     stays behind; so do plain text results. `title` is the document's, by default the h1. Raises GateFailed for a cell
-    that raised; BadInput for a script, a widget or a picture that is no Figure, naming the cell.
+    that raised; BadInput for a script, a widget or a picture that is no Figure, naming the cell. kind: as of `page`; a
+    board has cards for sections, so nothing is cut.
     """
     copy, shown = _publishable(notebook)
     if any(_HEADLINE in html for html in shown):
         copy.cells = [c for c in copy.cells if not (c.cell_type == "markdown" and c.source.lstrip().startswith("# "))]
     fragment = _TITLE.sub(lambda m: str(blocks.Headline(_plain(m[1]), eyebrow=eyebrow).html), _fragment(copy))
     fragment = _PLACE.sub(lambda m: shown[int(m[1])], fragment)
-    (_, front), *parts = _split(fragment)
+    (_, front), *parts = [("", fragment)] if kind == "board" else _split(fragment)
     sections = [Section(_plain(heading), (Markup(content.strip()),)) for heading, content in parts]
     body, contents = compose([Markup(front.strip())], sections)
     found = _TITLE.search(front)
     return page(
         title or (_plain(found[1]) if found else "Report"), body, contents=contents, network=network,
-        eyebrow=eyebrow, facts=facts, foot=foot, notes=notes, home=home,
+        eyebrow=eyebrow, facts=facts, foot=foot, notes=notes, home=home, kind=kind,
     )  # fmt: skip
 
 

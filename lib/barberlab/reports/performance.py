@@ -31,9 +31,31 @@ KEY = ("net_service_revenue", "visits", "average_ticket", "utilisation", "no_sho
 MEASURES = ("net_service_revenue", "visits")  # whose change is judged against what chance does
 MOST_KEY = 5
 _OUT_OF = {"no_show_rate": "visits due", "rebook_rate": "visits of known clients", "average_ticket": "visits"}
-_TARGETS = {"utilisation": "utilisation", "no_show_rate": "no_show", "rebook_rate": "rebook"}
+TARGETS = {
+    "utilisation": "utilisation",
+    "no_show_rate": "no_show",
+    "rebook_rate": "rebook",
+    "retention_42": "retention_42",
+}
 
 type Line = tuple[str, str] | None
+
+
+def growth_table(together: Mapping[str, pd.DataFrame], span: Period) -> pd.DataFrame:
+    """What is kept of the joint change of shops open in both years: a row a metric with its `needs`, and the period."""
+    rows = [frame.drop(columns="location_id").assign(metric=name, needs=frame.attrs["needs"] or "")
+            for name, frame in together.items() if len(frame)]  # fmt: skip
+    empty = [{"metric": name, "needs": frame.attrs["needs"]} for name, frame in together.items() if frame.empty]
+    columns = ["metric", "needs", "change", "low80", "high80", "low95", "high95", "p_rise"]
+    found = pd.concat([*rows, pd.DataFrame(empty)], ignore_index=True).reindex(columns=columns)
+    found.attrs = {"name": span.name, "start": str(span.start), "last": str(span.last), "partial": span.partial}
+    return found
+
+
+def targets_table(targets: Methodology) -> pd.DataFrame:
+    """What is kept of the targets that the page's figures are held against: metric, target."""
+    return pd.DataFrame([(name, float(getattr(targets, field))) for name, field in TARGETS.items()],
+                        columns=["metric", "target"])  # fmt: skip
 
 
 def opening(span: Period, whole: pd.DataFrame, together: Mapping[str, pd.DataFrame], shops: pd.DataFrame) -> Headline:
@@ -85,7 +107,7 @@ def _key_figure(metric: str, whole: pd.DataFrame, same: pd.DataFrame, together, 
     line, like = row(whole, metric), row(same, metric)
     printed = form(metric, whole.attrs["currency"])
     value = prose.rate(line["numerator"], line["denominator"]) if is_counted(metric) else printed(line["value"])
-    target = f"target {prose.Rate()(getattr(targets, _TARGETS[metric]))}" if metric in _TARGETS else ""
+    target = f"target {prose.Rate()(getattr(targets, TARGETS[metric]))}" if metric in TARGETS else ""
     change = rate_change(like, metric) if is_counted(metric) else _judged_change(metric, together)
     # Where no model says what chance would do, the change stands as it was counted, without a verdict.
     sub = _counted(metric, line) + ("" if change else _plain_change(metric, like))

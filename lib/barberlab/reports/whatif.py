@@ -181,7 +181,7 @@ def blocks(base: Base, shop: str, setting: Setting) -> list[Block]:
     played = base.play(shop, setting)
     levers = [*base.more_chairs(shop, setting.chairs), *setting.alike()]
     lacking = [_no_chairs()] if setting.chairs and not base.more_chairs(shop, setting.chairs) else []
-    taken = [Heading("Why so much and no more"), what_if.assumptions(levers)] if levers else []
+    taken = [Heading("Why so much and no more"), what_if.granted(levers)] if levers else []
     return [
         _headline(base, shop, played),
         _numbers(base, played),

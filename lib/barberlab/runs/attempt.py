@@ -2,9 +2,10 @@
 
 import contextlib
 import re
+import tempfile
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -17,9 +18,23 @@ import pandas as pd
 from barberlab import files
 from barberlab.data import versions
 from barberlab.errors import GateFailed
-from barberlab.runs import confine, forecasts, gates, inside, kernel, memory, outputs, results, scan
+from barberlab.reports.left import Everything
+from barberlab.runs import (
+    board,
+    confine,
+    extract,
+    forecasts,
+    gates,
+    inside,
+    kernel,
+    memory,
+    outputs,
+    published,
+    results,
+    scan,
+)
 from barberlab.runs.gates import GateResult
-from barberlab.runs.jobs import Job
+from barberlab.runs.jobs import BOARDS, PAPERMILL, Job
 from barberlab.runs.kernel import Failure
 from barberlab.runs.lease import Lease
 from barberlab.runs.manifest import LIB, Manifest
@@ -28,6 +43,7 @@ from barberlab.runs.pages import Context, Pages
 from barberlab.runs.pdf import NotPrinted
 from barberlab.runs.scan import Forbidden
 from barberlab.runs.task import Task
+from barberlab.scope import Scope
 
 PAGE_PATH = re.compile(r"(?:[a-z0-9_-]+/){0,2}[a-z0-9_-]+\.html")
 STDERR_KEPT = 4_000
@@ -53,9 +69,11 @@ class Attempt:
         self._started, self._since = datetime.now(UTC), time.monotonic()
         self._durations: dict[str, Any] = {}
         self._gates: list[GateResult] = []
-        self._confinement, self._notes = "", [] if memory.is_known() else ["memory not limited: no /proc here"]
+        self._engine, self._confinement = task.engine, ""
+        self._notes = [] if memory.is_known() else ["memory not limited: no /proc here"]
         self._ran: nbformat.NotebookNode | None = None
         self._earlier: dict[str, str] = {}
+        self._left: Everything | None = None
 
     def publish(self) -> None:
         """Stage, execute, render, pass the gates and publish; whatever it raises, nothing was published."""
@@ -94,24 +112,44 @@ class Attempt:
         return reason
 
     def _execute(self) -> nbformat.NotebookNode:
+        with self._place() as (root, confined):
+            return self._executed_in(root, confined)
+
+    @contextlib.contextmanager
+    def _place(self) -> Iterator[tuple[Path, dict[str, str]]]:
+        """The workspace that the kernel finds, and what confines it: a board's holds what is published, and no data."""
+        workspace, network = self._workspace, self._job.network
+        if not self._job.report.is_board:
+            yield workspace.root, confine.environment(workspace, network, self._staging)
+            return
+        with tempfile.TemporaryDirectory(prefix="barberlab-board-") as root:
+            standing = published.reports(Scope(network), workspace)
+            placed = extract.write([run for name, run in standing.items() if name not in BOARDS], Path(root))
+            self._left, own = board.left(network, placed), placed.root
+            yield own, confine.environment_of([own], [self._staging])
+
+    def _executed_in(self, root: Path, confined: dict[str, str]) -> nbformat.NotebookNode:
         job = self._job
         environment = {
-            "BARBERLAB_ROOT": str(self._workspace.root),
+            "BARBERLAB_ROOT": str(root),
             inside.RUN_DIR: str(self._staging),
             # The kernel's own choice, said aloud: one inherited from outside would draw nothing.
             "MPLBACKEND": "module://matplotlib_inline.backend_inline",
             "PYTHONHASHSEED": str(job.seed),
             "SOURCE_DATE_EPOCH": str(int(job.as_of.timestamp())),
             "TZ": "UTC",
-        } | confine.environment(self._workspace, job.network, self._staging)
+        } | confined
         self._lay_out_earlier()
         since = time.monotonic()
-        limits, what = self._task.limits, (job.report.notebook, job.parameters, self._workspace.root, environment)
+        limits, what = self._task.limits, (job.report.notebook, job.parameters, root, environment)
         most = limits.memory_bytes or memory.share()
         ran = kernel.execute(*what, limits.cell_s, limits.notebook_s, self._task.engine, most)
         self._durations |= {"execute": _seconds(since), "cells": list(ran.seconds)}
         files.remove_folder(self._staging / inside.EARLIER)
         self._confinement = ran.confinement
+        if ran.cold:
+            self._engine = PAPERMILL
+            self._notes.append(f"the kernel was started cold: {ran.cold}")
         self._ran = ran.notebook
         if self._ran is not None:
             kernel.save(self._ran, self._notebook_path)
@@ -187,7 +225,7 @@ class Attempt:
             gates=[asdict(gate) for gate in self._gates],
             durations=self._durations | {"total": _seconds(self._since)},
             confinement=self._confinement,
-            engine=self._task.engine,
+            engine=self._engine,
             retried=self._retried,
             notes=self._notes,
             earlier=self._earlier,
@@ -214,6 +252,7 @@ class Attempt:
             parameters=job.parameters,
             params=job.params,
             aside=self._outputs.aside,
+            left=self._left,
         )
 
     @property

@@ -50,6 +50,12 @@ class Attended:
 
         return _Known
 
+    @property
+    def cold(self) -> str:
+        """Why a kernel was started the ordinary way though a warm one was wanted; empty where none was."""
+        found = (getattr(manager.provisioner, "cold", "") for manager in self._managers)
+        return next(filter(None, found), "")
+
     def run(self, call: Callable[[], None], deadline_s: float, memory_bytes: float = math.inf) -> BaseException | None:
         """What `call` raised, if anything; NotebookTimeoutError after `deadline_s` seconds.
 

@@ -36,6 +36,7 @@ from barberlab.runs.backtest import without_nan
 
 SCHEMA = 1
 BLOCKS = 200  # of clients, by their place among the ids; a paired range from 200 means is known to 5 %
+LEAST = 5  # clients in a block, so that no loss in the score file is one client's
 _PAIRED = ("brier", "log_loss", "count_mae")
 
 
@@ -215,9 +216,9 @@ def _rules(told: Predicted, came: np.ndarray) -> dict[str, Any]:
 
 
 def _blocks(told: Predicted, came: np.ndarray) -> dict[str, Any]:
-    """Losses as means over blocks of clients: every 200th in the order of ids is of the same block."""
+    """Losses as means over blocks of at least five clients: every 200th in the order of ids is of the same block."""
     lost = (came == 0).astype(float)
-    block = np.arange(len(came)) % min(BLOCKS, len(came))
+    block = np.arange(len(came)) % min(BLOCKS, max(len(came) // LEAST, 1))
     n = np.bincount(block)
     z = measure.log_odds(told.no_visit)
     losses = {

@@ -18,6 +18,7 @@ Landlock limits, and loses the others, which it does not.
 
 import contextlib
 import ctypes
+import hashlib
 import json
 import os
 import shutil
@@ -236,6 +237,7 @@ def _move_in(own: Path) -> None:
     # A forked kernel has its parent's answer.
     tempfile.tempdir = None
     _compile_in(own / "pytensor")
+    numba_in(own / "numba", LIB)
 
 
 def _compile_in(folder: Path) -> None:
@@ -251,6 +253,24 @@ def _compile_in(folder: Path) -> None:
         config._config_var_dict["base_compiledir"].val = folder
     if "pytensor.link.numba.cache" in sys.modules:
         sys.modules["pytensor.link.numba.cache"].NUMBA_CACHE_PATH = numba
+
+
+def numba_in(folder: Path, sources: Path) -> None:
+    """Numba's compiled code in `folder`, begun with what lies compiled beside `sources` already.
+
+    A kernel may read that and not write there, and numba passes over a place where it cannot write: every kernel would
+    compile the same functions again. What is out of date it compiles anew, for itself.
+    """
+    for beside in {path.parent for path in sources.rglob("__pycache__/*.nbi")}:
+        # The name that numba gives a source folder below NUMBA_CACHE_DIR.
+        source = str(beside.parent.absolute())
+        place = folder / f"{Path(source).name}_{hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()}"
+        place.mkdir(parents=True)
+        for path in beside.glob("*.nb[ic]"):
+            shutil.copy(path, place)
+    os.environ["NUMBA_CACHE_DIR"] = str(folder)
+    if "numba" in sys.modules:
+        sys.modules["numba"].config.CACHE_DIR = str(folder)
 
 
 # Landlock's three calls

@@ -210,9 +210,10 @@ def _batches(due: list[Due]) -> list[Batch]:
 def _record(plan: Schedule, book: Journal, due: list[Due], outcomes: list[Any], now: datetime) -> None:
     slots = {(item.network, item.report): item.slot for item in due}
     for outcome in outcomes:
-        if outcome.state == "busy":
-            continue
         key = outcome.network, outcome.report
+        # A board is run along with what it shows and has no times of its own.
+        if outcome.state == "busy" or key not in slots:
+            continue
         book.records[key] = Record(slots[key], now, outcome.state, mask(outcome.reason))
         notify.note(plan, book, key, now)
 

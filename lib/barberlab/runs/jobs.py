@@ -24,17 +24,23 @@ from barberlab.scope import check_network_id
 from barberlab.workspace import Workspace
 
 PAPERMILL, WARM = "papermill", "warm"
+# Pages of dashboards/ that a run finishes: each reads what the reports of its network have published, and no rows.
+BOARDS = ("executive", "manager")
 
 
 @dataclass(frozen=True)
 class Report:
-    """A report notebook and the parameters it takes. `cells`: the sum of all that is executed and shown of it."""
+    """A report notebook and the parameters it takes. `cells`: the sum of all that is executed and shown of it.
+
+    is_board: it is made of what other reports have published, after them, and is not handed the network's data.
+    """
 
     name: str
     notebook: dict[str, Any]
     sha256: str
     cells: str
     takes: dict[str, Parameter]
+    is_board: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,15 +63,20 @@ class Job:
 
 
 def known_reports(workspace: Workspace, names: Iterable[str] | None) -> list[Report]:
-    """The report notebooks named, or all; raises BadInput for one that does not exist or cannot take parameters."""
+    """The report notebooks named, or all; raises BadInput for one that does not exist or cannot take parameters.
+
+    The boards of the workspace come last, whatever is named: they show what the others leave.
+    """
     paths = {path.stem: path for path in sorted((workspace.notebooks / "reports").glob("*.ipynb"))}
-    wanted = list(dict.fromkeys(paths if names is None else names))
-    if not wanted:
+    boards = {name: path for name in BOARDS if (path := workspace.notebooks / "dashboards" / f"{name}.ipynb").is_file()}
+    asked = list(dict.fromkeys(paths if names is None else names))
+    if not asked:
         raise BadInput("notebooks/reports holds no report notebook")
+    wanted = [name for name in asked if name not in boards]
     for name in wanted:
         if name not in paths:
-            raise BadInput(f"report {name!r} is unknown; {_nearest(name, paths)}")
-    return [_report(paths[name]) for name in wanted]
+            raise BadInput(f"report {name!r} is unknown; {_nearest(name, [*paths, *boards])}")
+    return [*(_report(paths[name]) for name in wanted), *(_report(path, is_board=True) for path in boards.values())]
 
 
 def known_networks(workspace: Workspace, networks: Iterable[str]) -> list[str]:
@@ -128,8 +139,12 @@ def jobs(
     as_of: str | None,
     given: Mapping[str, Any],
     code: dict[str, Any],
+    published: Mapping[str, Mapping[str, str]] | None = None,
 ) -> list[Job]:
-    """The jobs of one network; raises BadInput or Damaged where its own data or settings do not allow them."""
+    """The jobs of one network; raises BadInput or Damaged where its own data or settings do not allow them.
+
+    published: the pointers of what stands there now, of which boards are made.
+    """
     version = versions.latest(workspace, network)
     own = settings(workspace, network)
     at = version.as_of if as_of is None else moment(as_of, version.facts["timezone"])
@@ -139,7 +154,7 @@ def jobs(
     for report in reports:
         values = _values(report, network, at, given)
         _check_period(values.get("period"), version, at)
-        key = _key(report, values, version.sha256, own, code)
+        key = _key(report, values, version.sha256, own, code, published or {})
         found.append(Job(network, report, values, at, version, own, code, key))
     return found
 
@@ -152,6 +167,7 @@ def is_done(
     as_of: str | None,
     given: Mapping[str, Any],
     code: dict[str, Any],
+    published: Mapping[str, Mapping[str, str]] | None = None,
 ) -> bool:
     """Whether the run `done` is what `report` would be on the `newest` data, told without reading the data's manifest.
 
@@ -162,7 +178,7 @@ def is_done(
     known = datetime.fromisoformat(done.data["as_of"])
     at = known if as_of is None else moment(as_of, done.data["facts"]["timezone"])
     values = _values(report, done.network, at, given)
-    return at <= known and done.content_key == _key(report, values, newest.sha256, settings, code)
+    return at <= known and done.content_key == _key(report, values, newest.sha256, settings, code, published or {})
 
 
 def settings(workspace: Workspace, network: str) -> Params:
@@ -178,12 +194,12 @@ def _defaults(workspace: Workspace, stamp: tuple) -> Params:
     return params.load(workspace)
 
 
-def _report(path: Path) -> Report:
+def _report(path: Path, is_board: bool = False) -> Report:
     name = report_name(path.stem)
     notebook = parameters.read_notebook(path)
     cells = [[cell["cell_type"], cell["source"], cell["metadata"].get("tags", [])] for cell in notebook["cells"]]
     summed = files.sha256_bytes(files.json_bytes(cells))
-    return Report(name, notebook, files.sha256(path), summed, parameters.declared(notebook, name))
+    return Report(name, notebook, files.sha256(path), summed, parameters.declared(notebook, name), is_board)
 
 
 def _check_period(said: Any, version: Version, at: datetime) -> None:
@@ -203,9 +219,18 @@ def _values(report: Report, network: str, at: datetime, given: Mapping[str, Any]
     return parameters.check(report.takes, {**given, "network": network, "as_of": at.isoformat()}, report.name)
 
 
-def _key(report: Report, values: dict[str, Any], data_sha256: str, settings: Params, code: dict[str, Any]) -> str:
+def _key(
+    report: Report,
+    values: dict[str, Any],
+    data_sha256: str,
+    settings: Params,
+    code: dict[str, Any],
+    published: Mapping[str, Mapping[str, str]],
+) -> str:
     running = [code["lib_sha256"], code["lock_sha256"], code["python"], code["populations"]]
     parts = [report.name, report.cells, values, data_sha256, settings.model_dump(mode="json"), running]
+    if report.is_board:
+        parts.append({name: dict(to) for name, to in published.items() if name not in BOARDS})
     return files.sha256_bytes(files.json_bytes(parts))
 
 

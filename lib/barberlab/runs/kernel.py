@@ -51,12 +51,16 @@ class Failure:
 
 @dataclass(frozen=True)
 class Executed:
-    """A notebook after its run. `notebook` is None where the kernel took it along; seconds are per cell, in order."""
+    """A notebook after its run. `notebook` is None where the kernel took it along; seconds are per cell, in order.
+
+    cold: why its kernel was started the ordinary way though a warm one was wanted.
+    """
 
     notebook: nbformat.NotebookNode | None
     seconds: tuple[float, ...] = ()
     failure: Failure | None = None
     confinement: str = confine.NOBODY_ASKED
+    cold: str = ""
 
 
 def execute(
@@ -84,7 +88,7 @@ def execute(
         raised = attended.run(lambda: _papermill(notebook, output, parameters, options), deadline_s, memory_bytes)
         ran = nbformat.read(output, as_version=4) if output.exists() else None
         confinement = confine.said(environment, Path(scratch))
-    return replace(_executed(ran, raised), confinement=confinement)
+    return replace(_executed(ran, raised), confinement=confinement, cold=attended.cold)
 
 
 def _papermill(

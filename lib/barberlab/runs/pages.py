@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from barberlab.data.moments import last_day
 from barberlab.runs import drawings, pdf
+from barberlab.runs.jobs import BOARDS
 from barberlab.runs.parameters import OWN
 
 if TYPE_CHECKING:
@@ -16,11 +17,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from barberlab.params import Params
+    from barberlab.reports.left import Everything
 
 
 @dataclass(frozen=True)
 class Context:
-    """What a page may say of its run beside the notebook's own words."""
+    """What a page may say of its run beside the notebook's own words. left: of a board's, what it was made of."""
 
     network: str
     report: str
@@ -31,6 +33,7 @@ class Context:
     parameters: dict[str, Any]
     params: Params
     aside: bool = False
+    left: Everything | None = None
 
 
 @dataclass(frozen=True)
@@ -100,13 +103,25 @@ def _shops(tables: dict[str, pd.DataFrame], context: Context) -> dict[str, str]:
     }
 
 
-# Reports whose notebook keeps tables for further pages.
-MAKERS: dict[str, Maker] = {"shop": _shops}
+def _boards(tables: dict[str, pd.DataFrame], context: Context) -> dict[str, str]:
+    """The board of each shop, and the list of its clients to ask back where there is one."""
+    from barberlab.reports import asked, executive, shop_board  # noqa: PLC0415
+
+    found, ids = context.left, list(executive.names(context.left))
+    made = {shop_board.href(one): shop_board.page(found, one, context.run_id) for one in ids}
+    if "contacts" in executive.told(lambda: found.run("retention").tables, {}):
+        made |= {shop_board.list_href(one): asked.page(found, one, context.run_id) for one in ids}
+    return made
+
+
+# Reports that have further pages, from the tables that their notebook kept, and boards from what other runs left.
+MAKERS: dict[str, Maker] = {"shop": _shops, "manager": _boards}
 
 
 def _page(notebook: nbformat.NotebookNode, context: Context) -> str:
     from barberlab.reports import blocks, pages  # noqa: PLC0415
 
+    is_board = context.report in BOARDS
     given = [f"{name} {value}" for name, value in context.parameters.items() if value and name not in OWN]
     facts = [f"Data to {_day(context.as_of, context.facts['timezone'])}", f"Data version {context.version}", *given]
     foot = blocks.Foot((f"Run {context.run_id}", *facts))
@@ -116,6 +131,7 @@ def _page(notebook: nbformat.NotebookNode, context: Context) -> str:
         facts=facts,
         foot=foot,
         home=(f"{'../' * (2 if context.aside else 1)}index.html", "All reports"),
+        kind="board" if is_board else "",
     )
 
 

@@ -5,6 +5,7 @@ networks are simulated ones, with seeds of their own, so that the same command g
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -66,7 +67,9 @@ def fit(
     panel = weekly_panel(pd.concat(weekly, ignore_index=True))
     say(f"fitting {len(panel.networks)} networks")
     as_of = str(panel.weeks[-1] + WEEK - DAY)
-    found = revenue_population.fit(panel, method=method, seed=seed, source=SIMULATED, as_of=as_of).population
+    fitted = revenue_population.fit(panel, method=method, seed=seed, source=SIMULATED, as_of=as_of)
+    gates = tuple(f"{block}: {told.words}" for block, told in fitted.diagnostics.items())
+    found = replace(fitted.population, gates=gates)
     files.make_folder(path(workspace, found.model).parent)
     files.write(path(workspace, found.model), found.text().encode())
     return found

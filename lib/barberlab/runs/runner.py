@@ -124,6 +124,9 @@ def _checked(
 ) -> tuple[list[str], Task]:
     """The networks, and what all their tasks have in common."""
     known = jobs.known_reports(workspace, reports)
+    if parameters or as_of:
+        # What stands aside has no board: that is of what everybody sees.
+        known = [report for report in known if not report.is_board]
     if reports is None:
         # Of all reports those that can be asked so: a period is nothing to a forecast.
         known = [report for report in known if set(parameters) <= set(report.takes)] or known

@@ -42,8 +42,8 @@ def standing(task: Task) -> list[Outcome] | None:
         done = [home.published(report.name) for report in task.reports if home.is_settled(report.name)]
         if len(done) < len(task.reports):
             return None
-        pairs = zip(done, task.reports, strict=True)
-        if all(jobs.is_done(run, report, newest, settings, *told) for run, report in pairs):
+        pairs, published = zip(done, task.reports, strict=True), home.pointers()
+        if all(jobs.is_done(run, report, newest, settings, *told, published) for run, report in pairs):
             return [_outcome(home, run.report, "unchanged", run_id=run.run_id) for run in done]
     except (BarberlabError, OSError):
         # Whatever it is, it is told by whoever tries to run it
@@ -58,16 +58,24 @@ def run(task: Task) -> list[Outcome]:
     if other := _other_code(task):
         return not_run(task, "failed", other)
     try:
-        todo = jobs.jobs(task.workspace, task.network, task.reports, task.as_of, task.parameters, dict(task.code))
+        todo = _jobs(task, [report for report in task.reports if not report.is_board])
         with home.locked(task.batch) as lease:
             home.sweep()
             done.extend(_report(task, home, lease, job) for job in todo)
+            # What a board is made of is known when all that it reads has run.
+            boards = _jobs(task, [report for report in task.reports if report.is_board], home)
+            done.extend(_report(task, home, lease, job) for job in boards)
     except Exception as error:
         # Whatever it was, it is this network's own. An OSError: the disk is full or gone, not even a run can begin.
         state = "busy" if isinstance(error, Busy) else "refused" if isinstance(error, BarberlabError) else "failed"
         rest = not_run(task, state, said(error), task.reports[len(done) :])
         done.extend(replace(outcome, damaged=isinstance(error, Damaged)) for outcome in rest)
     return done
+
+
+def _jobs(task: Task, reports: Iterable[jobs.Report], home: Outputs | None = None) -> list[Job]:
+    said = task.as_of, task.parameters, dict(task.code)
+    return jobs.jobs(task.workspace, task.network, reports, *said, home.pointers() if home else None)
 
 
 def not_run(task: Task, state: str, reason: str, reports: Iterable[jobs.Report] | None = None) -> list[Outcome]:

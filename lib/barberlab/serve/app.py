@@ -169,6 +169,7 @@ class Server(Voila):
             (r"/provider/start", oidc.Start),
             (r"/provider/back", oidc.Back),
             (r"/", pages.Networks),
+            (r"/index\.html", pages.Networks),
             (r"/operations", pages.Operations),
             (rf"/n/{gate.NETWORK}/(?:index\.html)?", pages.Network),
             (rf"/n/{gate.NETWORK}/shops", pages.Shops),

@@ -20,15 +20,17 @@ from barberlab.serve.people import Person
 from barberlab.serve.sessions import Session
 
 WHOLE, SHOPS, SELF, RUNS = "the whole network", "own shops", "own figures", "runs of all networks, no rows"
-KINDS = ("network", "shops", "shop", "barber", "whatif", "operations", "metrics")
+KINDS = ("network", "shops", "shop", "clients", "barber", "whatif", "operations", "metrics")
+# "shops" is all of one's shops together. "clients" is a shop's list of clients to ask back, under pseudonyms. A
+# franchisor may see those of corporate shops alone, and which these are the data do not say.
 ACCESS: Mapping[str, Mapping[str, str]] = {
     "operator": {"operations": RUNS, "metrics": RUNS},
     "franchisor": {"network": WHOLE, "shops": WHOLE, "shop": WHOLE, "whatif": WHOLE},
-    "region": {"shops": SHOPS, "shop": SHOPS, "whatif": SHOPS},
-    "owner": {"shops": SHOPS, "shop": SHOPS, "barber": SHOPS, "whatif": SHOPS},
-    "manager": {"shops": SHOPS, "shop": SHOPS, "barber": SHOPS, "whatif": SHOPS},
+    "region": {"shops": SHOPS, "shop": SHOPS, "clients": SHOPS, "whatif": SHOPS},
+    "owner": {"shops": SHOPS, "shop": SHOPS, "clients": SHOPS, "barber": SHOPS, "whatif": SHOPS},
+    "manager": {"shops": SHOPS, "shop": SHOPS, "clients": SHOPS, "barber": SHOPS, "whatif": SHOPS},
     "barber": {"barber": SELF},
-    "analyst": {"network": WHOLE, "shops": WHOLE, "shop": WHOLE, "whatif": WHOLE},
+    "analyst": {"network": WHOLE, "shops": WHOLE, "shop": WHOLE, "clients": WHOLE, "whatif": WHOLE},
 }
 
 SESSION_COOKIE = "barberlab"
@@ -54,8 +56,8 @@ def page_at(network: str, path: str) -> Page:
     match path.removesuffix(".html").split("/"):
         case [_]:
             return Page("network", network)
-        case ["shop", shop]:
-            return Page("shop", network, shop)
+        case ["shop" | "clients" as kind, shop]:
+            return Page(kind, network, shop)
         case ["barber", shop, barber]:
             return Page("barber", network, shop, barber)
     return Page("", network)
@@ -163,6 +165,7 @@ RULES: Mapping[str, Rule] = {
     r"/provider/back": anybody,
     r"/metrics": of_metrics,
     r"/": signed_in,
+    r"/index\.html": signed_in,
     r"/operations": of_operations,
     rf"/n/{NETWORK}/(?:index\.html)?": of_network,
     rf"/n/{NETWORK}/shops": of_shops,

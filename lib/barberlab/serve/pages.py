@@ -13,6 +13,7 @@ from barberlab import files
 from barberlab.errors import BarberlabError, Damaged, NotAvailable
 from barberlab.reports import doors
 from barberlab.runs import outputs
+from barberlab.runs.jobs import BOARDS
 from barberlab.runs.outputs import PAGE
 from barberlab.runs.pages import STALE_DAYS, Standing
 from barberlab.scope import Scope
@@ -70,21 +71,38 @@ class Network(Own):
     """What is published in one network, as its visitor may see it."""
 
     def get(self, network: str) -> None:
-        """Doors to reports, shops and live pages."""
-        self.show(listed(self.person, network, self.shelf).replace(_TOKEN, self.forgery_token))
+        """The board of the whole network or of one's only shop; else doors to reports, shops and live pages."""
+        person, scope = self.person, self.person.scope(network)
+        first = _first(person, scope, self.shelf) if self.request.path.endswith("/") else None
+        if first:
+            # The board is the first screen; it leads on to the list, which has an address of its own.
+            self.redirect(first, status=303)
+            return
+        self.show(listed(person, network, self.shelf).replace(_TOKEN, self.forgery_token))
 
 
 class Published(Own):
     """A page that a run has published, at once and as it was published."""
 
     def get(self, network: str, report: str, page: str) -> None:
-        """The page; whoever may only see pages below the report's own is shown the way to them."""
-        if not gate.may(self.person, gate.page_at(network, page)):
+        """The page; whoever may only see pages below the report's own is shown the way to them.
+
+        Boards name the runs that they were made of; what is shown is what stands now.
+        """
+        run = outputs.RUN_ID.fullmatch(report)
+        if run:
+            self.redirect(f"/n/{network}/{run[2]}/{page}", status=303)
+            return
+        wanted = gate.page_at(network, page)
+        if not gate.may(self.person, wanted):
             self.redirect(f"/n/{network}/", status=303)
             return
         scope = self.person.scope(network)
         try:
-            self.show(self.shelf.page(scope, report, page))
+            shown = self.shelf.page(scope, report, page)
+            if wanted.kind == "shop" and not gate.may(self.person, gate.Page("clients", network, wanted.shop)):
+                shown = doors.without_ways(shown, "../clients/")
+            self.show(shown)
         except NotAvailable as error:
             if page != PAGE or not _is_known(self.settings["workspace"], report):
                 raise HTTPError(404) from None
@@ -196,6 +214,9 @@ TITLES = {"region": "Your region", "owner": "Your shops", "manager": "Your shop"
     ("franchisor", "analyst"), "All shops"
 )
 _TOKEN = "0000-token-of-the-form-0000"
+_BOARDS = {"executive": "The network in two minutes", "manager": "Every shop’s board"}
+# What a door to a shop's page says after its name: of a report, and (True) of a board.
+_OF_A_SHOP = {False: {"shop": ", in full"}, True: {"shop": "", "clients": ", clients to ask back"}}
 
 
 def _told(shelf: Shelf, network: str) -> str:
@@ -212,7 +233,11 @@ def _groups(person: Person, scope: Scope, shelf: Shelf) -> Sequence[doors.Group]
     standings = shelf.standings(scope.network)
     run = f"a run: barberlab run {scope.network}"
     if gate.may(person, gate.Page("network", scope.network)):
-        yield doors.Group("Reports", [_report(one, shelf.now()) for one in standings], run)
+        boards = _boards(person, scope, shelf)
+        if boards:
+            yield doors.Group("Overview", [_report(one, shelf.now()) for one in boards])
+        rest = [one for one in standings if one not in boards]
+        yield doors.Group("Reports", [_report(one, shelf.now()) for one in rest], run)
     if gate.may(person, gate.Page("shops", scope.network)):
         door = doors.Door(TITLES[person.role], f"/n/{scope.network}/shops", "revenue so far and ahead")
         yield doors.Group("Together", [door] if standings else [], run)
@@ -225,6 +250,27 @@ def _groups(person: Person, scope: Scope, shelf: Shelf) -> Sequence[doors.Group]
         yield doors.Group("Live", [doors.Door("What if", f"/n/{scope.network}/what-if")])
 
 
+def _boards(person: Person, scope: Scope, shelf: Shelf) -> list[Standing]:
+    """The boards of the network that were run, in their order, for those who may see all of it."""
+    if not gate.may(person, gate.Page("network", scope.network)):
+        return []
+    found = [one for one in shelf.standings(scope.network) if one.report in BOARDS]
+    return sorted(found, key=lambda one: BOARDS.index(one.report))
+
+
+def _first(person: Person, scope: Scope, shelf: Shelf) -> str | None:
+    """Where the board is that one may see: of the whole network, or of the only shop that is one's own."""
+    for one in _boards(person, scope, shelf):
+        if one.page:
+            return f"/n/{scope.network}/{one.report}/{PAGE}"
+    if "shop" not in gate.ACCESS[person.role] or scope.locations is None or len(scope.locations) != 1:
+        return None
+    path = f"shop/{files.safe_name(next(iter(scope.locations)))}.html"
+    own = [one for one in shelf.standings(scope.network) if one.report in BOARDS and one.page]
+    found = next((one for one in own if path in shelf.published(scope, one.report).pages()), None)
+    return found and f"/n/{scope.network}/{found.report}/{path}"
+
+
 def _report(one: Standing, now: datetime) -> doors.Door:
     href = f"/n/{one.network}/{one.report}/{PAGE}" if one.page else ""
     if one.reason:
@@ -234,13 +280,16 @@ def _report(one: Standing, now: datetime) -> doors.Door:
 
 
 def _shops(person: Person, scope: Scope, shelf: Shelf, standings: Sequence[Standing]) -> list[doors.Door]:
+    """Each shop's board where it has one, then the pages that reports made of it, and its list of clients."""
     found = []
-    for one in (one for one in standings if one.page):
+    boards_first = sorted((one for one in standings if one.page), key=lambda one: one.report not in BOARDS)
+    for one in boards_first:
         pages = set(shelf.published(scope, one.report).pages())
         for shop, name in shelf.shops(scope).items():
-            path = f"shop/{files.safe_name(shop)}.html"
-            if path in pages and gate.may(person, gate.page_at(scope.network, path)):
-                found.append(doors.Door(str(name), f"/n/{scope.network}/{one.report}/{path}"))
+            for kind, words in _OF_A_SHOP[one.report in BOARDS].items():
+                path = f"{kind}/{files.safe_name(shop)}.html"
+                if path in pages and gate.may(person, gate.page_at(scope.network, path)):
+                    found.append(doors.Door(f"{name}{words}", f"/n/{scope.network}/{one.report}/{path}"))
     return found
 
 
@@ -261,8 +310,9 @@ def _figures(person: Person, scope: Scope, shelf: Shelf, standings: Sequence[Sta
 
 
 def _title(report: str) -> str:
-    return report.replace("_", " ").replace("-", " ").capitalize()
+    return _BOARDS.get(report, report.replace("_", " ").replace("-", " ").capitalize())
 
 
 def _is_known(workspace, report: str) -> bool:
-    return (workspace.notebooks / "reports" / f"{outputs.report_name(report)}.ipynb").is_file()
+    name = outputs.report_name(report)
+    return name in BOARDS or (workspace.notebooks / "reports" / f"{name}.ipynb").is_file()

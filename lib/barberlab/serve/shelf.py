@@ -19,8 +19,9 @@ from barberlab.errors import Damaged, NotAvailable
 from barberlab.reports import doors, prose
 from barberlab.runs import manifest as manifests
 from barberlab.runs import operations, outputs, published
+from barberlab.runs.jobs import BOARDS
 from barberlab.runs.outputs import PAGE, Outputs
-from barberlab.runs.pages import Standing
+from barberlab.runs.pages import STALE_DAYS, Standing
 from barberlab.runs.published import Published
 from barberlab.scope import Scope
 from barberlab.workspace import Workspace
@@ -48,7 +49,7 @@ class Shelf:
         return Published(scope, self._manifest(home, to["run_id"], to["manifest_sha256"]), home.run(to["run_id"]))
 
     def page(self, scope: Scope, report: str, path: str) -> str:
-        """The HTML of a published page, with a line on top where a newer run failed; see `published`.
+        """The HTML of a published page, with a line on top where a newer run failed or a board is old; see `published`.
 
         Whether the page of a barber may be seen is the gate's to say: a scope knows shops.
         """
@@ -66,7 +67,13 @@ class Shelf:
         The reason is of the whole network, and may name any of its shops: it is told to who sees all of them.
         """
         standing = next((one for one in self.standings(scope.network) if one.report == report), None)
-        if standing is None or not standing.reason or standing.as_of is None:
+        if standing is None or standing.as_of is None:
+            return html
+        days = (self.now() - standing.as_of).days
+        if report in BOARDS and days > STALE_DAYS:
+            # A board is read at a glance, and by those who do not look at the list of reports first.
+            html = doors.aged(html, days)
+        if not standing.reason:
             return html
         reason = standing.reason if scope.locations is None else "its checks did not pass"
         return doors.behind(html, reason, prose.day(last_day(standing.as_of, standing.timezone)))

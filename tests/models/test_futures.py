@@ -1,4 +1,4 @@
-"""One network's outlook: totals are sums of shops' draws, months are sums of weeks, and who is shut is named."""
+"""one network's futures: totals are sums of shops' draws, months are sums of weeks, and who is shut is named."""
 
 from datetime import date
 from functools import cache
@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import outlooks
+import futures_made
 from barberlab.errors import NotAvailable
-from barberlab.models import outlook
-from barberlab.models.outlook import Outlook
+from barberlab.models import futures
+from barberlab.models.futures import Futures
 from barberlab.models.panel import Panel
 
 # Thirteen weeks from Monday 1 January to Sunday 31 March 2024: three whole months.
@@ -18,11 +18,11 @@ BEFORE_A_QUARTER = np.datetime64("2024-01-01") - np.timedelta64(7 * 110, "D")
 
 
 @cache
-def foreseen() -> Outlook:
+def foreseen() -> Futures:
     """Three shops and one that has shut, by the model, with few draws."""
-    history = outlooks.panel(4, 110, BEFORE_A_QUARTER)
+    history = futures_made.panel(4, 110, BEFORE_A_QUARTER)
     history.revenue[3, -9:] = np.nan
-    return outlook.outlook(history, 13, outlooks.population(), draws=60, seed=3)
+    return futures.foresee(history, 13, futures_made.population(), draws=60, seed=3)
 
 
 def quantiles(draws):
@@ -42,16 +42,16 @@ def test_all_shops_together_are_the_sum_of_the_shops_draws():
 
 def test_months_add_up_to_weeks_draw_by_draw():
     found = foreseen()
-    months, draws = found.monthly(outlooks.daily(found.history))
+    months, draws = found.monthly(futures_made.daily(found.history))
     assert months.strftime("%Y-%m").tolist() == ["2024-01", "2024-02", "2024-03"]
     np.testing.assert_allclose(draws.sum(axis=1), found.paths.sum(axis=1), rtol=1e-5)
 
 
 def test_of_a_month_that_has_begun_what_was_counted_is_certain():
     """Known to Sunday 14 January: its two weeks are in each draw, and a last month without all its days is not told."""
-    history = outlooks.panel(2, 112, BEFORE_A_QUARTER)
-    found = outlooks.made(history, horizon=4)
-    months, draws = found.monthly(outlooks.daily(history))
+    history = futures_made.panel(2, 112, BEFORE_A_QUARTER)
+    found = futures_made.made(history, horizon=4)
+    months, draws = found.monthly(futures_made.daily(history))
     assert months.strftime("%Y-%m").tolist() == ["2024-01"]
     counted = history.revenue[:, -2:].sum(axis=1)
     january = found.paths[:, 0] + found.paths[:, 1] + found.paths[:, 2] * 3 / 7
@@ -69,32 +69,32 @@ def test_a_shop_that_has_shut_is_left_out_and_named_and_still_counts_for_the_yea
 
 
 def test_a_year_before_that_is_not_whole_is_not_compared():
-    history = outlooks.panel(2, 110)
+    history = futures_made.panel(2, 110)
     history.revenue[1, 60] = np.nan
-    totals = outlooks.made(history).totals().set_index("location_id")
+    totals = futures_made.made(history).totals().set_index("location_id")
     assert np.isnan(totals.loc["s1", ["before", "p_more"]].astype(float)).all()
     assert 0 <= totals.loc["s0", "p_more"] <= 1
-    assert outlooks.made(outlooks.panel(2, 51)).totals()["before"].isna().all()
+    assert futures_made.made(futures_made.panel(2, 51)).totals()["before"].isna().all()
 
 
 def test_a_network_of_shut_shops_has_no_forecast():
-    history = outlooks.panel(2, 60)
+    history = futures_made.panel(2, 60)
     history.revenue[:, -8:] = np.nan
     with pytest.raises(NotAvailable, match="needs a shop with trade in the last 8 weeks"):
-        outlook.outlook(history, 13, outlooks.population())
+        futures.foresee(history, 13, futures_made.population())
 
 
 def test_a_network_under_half_a_year_has_none_either():
     with pytest.raises(NotAvailable, match="needs 26 weeks of trade, there are 25"):
-        outlook.outlook(outlooks.panel(2, 25), 13, outlooks.population())
+        futures.foresee(futures_made.panel(2, 25), 13, futures_made.population())
 
 
 def test_a_year_with_trade_in_a_few_weeks_is_not_half_a_year_of_trade():
-    history = outlooks.panel(2, 60)
+    history = futures_made.panel(2, 60)
     history.revenue[:, ::2] = np.nan
     history.revenue[:, :20] = np.nan
     with pytest.raises(NotAvailable, match="needs 26 weeks of trade, there are 20"):
-        outlook.outlook(history, 13, outlooks.population())
+        futures.foresee(history, 13, futures_made.population())
 
 
 def weekly(values: list, first="2024-01-01", shop="a") -> pd.DataFrame:
@@ -103,7 +103,7 @@ def weekly(values: list, first="2024-01-01", shop="a") -> pd.DataFrame:
 
 
 def panel(frame, since="2024-01-01", today="2024-01-28", **options) -> Panel:
-    return outlook.panel_of(frame, "n", date.fromisoformat(since), date.fromisoformat(today), **options)
+    return futures.panel_of(frame, "n", date.fromisoformat(since), date.fromisoformat(today), **options)
 
 
 def test_only_whole_weeks_are_known():

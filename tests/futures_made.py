@@ -1,11 +1,11 @@
-"""Outlooks made by hand, for tests of pages and records that need no model."""
+"""Futures made by hand, for tests of pages and records that need no model."""
 
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from barberlab.models.outlook import Outlook
+from barberlab.models.futures import Futures
 from barberlab.models.panel import WEEK, Panel
 from barberlab.models.population import Population
 
@@ -28,14 +28,14 @@ def panel(shops: int = 3, weeks: int = 130, first: np.datetime64 = FIRST, seed: 
     return Panel(first + WEEK * np.arange(weeks), np.array(["n"] * shops), ids, np.exp(log), known, ())
 
 
-def made(history: Panel, horizon: int = 13, draws: int = 60, seed: int = 2, **options) -> Outlook:
+def made(history: Panel, horizon: int = 13, draws: int = 60, seed: int = 2, **options) -> Futures:
     """A forecast of every shop around its level of the last quarter, a tenth up or down."""
     rng = np.random.default_rng(seed)
     level = np.nanmean(history.revenue[:, -13:], axis=1)[:, None, None]
     paths = level * np.exp(0.1 * rng.standard_normal((len(history.location), horizon, draws)))
     weeks = history.weeks[-1] + WEEK * np.arange(1, horizon + 1)
-    borrowed = np.array([""] * len(history.location))
-    return Outlook(history, history, weeks, paths.astype(np.float32), borrowed, **{"left_out": {}} | options)
+    borrowed = np.full(len(history.location), "", dtype="<U120")
+    return Futures(history, history, weeks, paths.astype(np.float32), borrowed, **{"left_out": {}} | options)
 
 
 def daily(history: Panel) -> pd.DataFrame:

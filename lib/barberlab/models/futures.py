@@ -3,7 +3,7 @@
 Weeks as they were counted go in; joint draws come out, by week and by month. Every total is a sum of the same draws.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -17,11 +17,12 @@ from barberlab.models.panel import WEEK, Panel
 from barberlab.models.population import Population
 
 SHUT_WEEKS = 8  # without trade for so long, a shop is taken for closed until it trades again
+FORECAST = "Revenue forecast"
 NETWORK = ""  # the location of rows that speak of all shops together
 
 
 @dataclass(frozen=True)
-class Outlook:
+class Futures:
     """Draws of one network: paths (L, H, S) of weekly revenue in the panel's money; `weeks` (H,) Mondays ahead.
 
     history: all its shops, also those that have closed; panel: the shops that are foreseen. borrowed (L,) says what
@@ -98,23 +99,25 @@ def panel_of(
     today: date,
     holidays: Callable[[np.ndarray], np.ndarray] | None = None,
     horizon: int = 0,
+    opening: Collection[str] = (),
 ) -> Panel:
     """The panel of a network's weekly revenue in the whole weeks from `since` to `today`, both of them days with data.
 
     It begins with the first of them that has revenue, and ends with the last, whether anybody traded in it or not.
 
     weekly: location_id, period (a Monday), value. A week without revenue is one without trade. holidays: gives the
-    public holidays in each of the weeks (T + horizon,) it is handed; None where none are known.
+    public holidays in each of the weeks (T + horizon,) it is handed; None where none are known. opening: shops that
+    opened of late, which are part of it even without a whole week of revenue.
     Raises NotAvailable where there is no whole week with revenue.
     """
     table = weekly.assign(period=pd.to_datetime(weekly["period"]), value=weekly["value"].astype(float))
     last = table["period"] + pd.Timedelta(days=6) <= pd.Timestamp(today)
     table = table[(table["value"] > 0) & last & (table["period"] >= pd.Timestamp(since))]
     if table.empty:
-        raise NotAvailable("forecast of revenue", "whole weeks with revenue")
+        raise NotAvailable(FORECAST, "whole weeks with revenue")
     grid = table.pivot(index="location_id", columns="period", values="value").sort_index()
     weeks = pd.date_range(grid.columns.min(), pd.Timestamp(today) - pd.Timedelta(days=6), freq="7D")
-    grid = grid.reindex(columns=weeks)
+    grid = grid.reindex(index=sorted({*grid.index, *opening}), columns=weeks)
     known, names = np.zeros((len(grid), len(weeks), 0)), ()
     if holidays is not None:
         through = pd.date_range(weeks[0], periods=len(weeks) + horizon, freq="7D").to_numpy("datetime64[D]")
@@ -129,23 +132,30 @@ def panel_of(
     )
 
 
-def outlook(panel: Panel, horizon: int, population: Population, draws: int = 400, seed: int = 0) -> Outlook:
-    """The forecast of one network's shops that are open.
+def foresee(
+    panel: Panel,
+    horizon: int,
+    population: Population,
+    draws: int = 400,
+    seed: int = 0,
+    opening: Collection[str] = (),
+) -> Futures:
+    """The forecast of one network's shops that are open: those with trade of late, and those that are just `opening`.
 
     Raises NotAvailable where none is, and where they traded in less than half a year of weeks.
     """
-    silent = ~panel.observed[:, -SHUT_WEEKS:].any(axis=1)
+    silent = ~panel.observed[:, -SHUT_WEEKS:].any(axis=1) & ~np.isin(panel.location, list(opening))
     why = f"no trade in the last {SHUT_WEEKS} weeks"
     if silent.all():
-        raise NotAvailable("forecast of revenue", f"a shop with trade in the last {SHUT_WEEKS} weeks")
+        raise NotAvailable(FORECAST, f"a shop with trade in the last {SHUT_WEEKS} weeks")
     open_ = panel.take(np.flatnonzero(~silent))
     traded = int(open_.observed.any(axis=0).sum())
     if traded < revenue.LEAST_WEEKS:
-        raise NotAvailable("forecast of revenue", f"{revenue.LEAST_WEEKS} weeks of trade, there are {traded}")
+        raise NotAvailable(FORECAST, f"{revenue.LEAST_WEEKS} weeks of trade, there are {traded}")
     [found] = revenue.forecast(open_, horizon, population=population, draws=draws, seed=seed)
     weeks = panel.weeks[-1] + WEEK * np.arange(1, horizon + 1)
     left_out = dict.fromkeys(panel.location[silent].tolist(), why)
-    return Outlook(panel, open_, weeks, found.paths, found.borrowed, left_out)
+    return Futures(panel, open_, weeks, found.paths, revenue.borrowed(open_), left_out)
 
 
 def _described(draws: np.ndarray, location: np.ndarray, periods: pd.DatetimeIndex) -> pd.DataFrame:
