@@ -151,7 +151,8 @@ def update(comm: str, **state) -> dict:
 
 def test_the_base_case_comes_before_the_kernel_and_holds_the_own_shop(live):
     base, _, _ = live.html.partition('id="live"')
-    assert "Nothing would change" in base
+    assert "<h1>Nothing would change</h1>" in base
+    assert base.count("<h1") == 1
     assert "What if · Shop north-01" in base
     assert "whatif.base" not in live.html
     assert not any(shop in live.html for shop in ("north-02", "north-03", "south"))

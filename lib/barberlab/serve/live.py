@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
+from markupsafe import Markup
 from voila.tornado.handler import TornadoVoilaHandler
 
 from barberlab.errors import Busy, Damaged, NotAvailable
@@ -63,7 +64,7 @@ class WhatIf(TornadoVoilaHandler):
             self.write(doors.no_room())
 
 
-def _stored(published: Mapping[str, Published]) -> str:
+def _stored(published: Mapping[str, Published]) -> Markup:
     """The base case, read while a kernel starts."""
     base = whatif.of(published)
-    return "\n".join(str(block.html) for block in levers.blocks(base, levers.ALL, levers.Setting()))
+    return Markup("\n").join(block.html for block in levers.blocks(base, levers.ALL, levers.Setting()))
