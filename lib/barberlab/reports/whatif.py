@@ -193,6 +193,11 @@ def blocks(base: Base, shop: str, setting: Setting) -> list[Block]:
     ]
 
 
+def still(base: Base) -> Markup:
+    """The page's answer before any lever was moved."""
+    return Markup("\n").join(block.html for block in blocks(base, ALL, Setting()))
+
+
 def _no_chairs() -> Block:
     return Box("More chairs", _CHAIRS_NEED)
 

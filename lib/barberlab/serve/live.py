@@ -5,7 +5,6 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
-from markupsafe import Markup
 from voila.tornado.handler import TornadoVoilaHandler
 
 from barberlab.errors import Busy, Damaged, NotAvailable
@@ -64,7 +63,6 @@ class WhatIf(TornadoVoilaHandler):
             self.write(doors.no_room())
 
 
-def _stored(published: Mapping[str, Published]) -> Markup:
+def _stored(published: Mapping[str, Published]) -> str:
     """The base case, read while a kernel starts."""
-    base = whatif.of(published)
-    return Markup("\n").join(block.html for block in levers.blocks(base, levers.ALL, levers.Setting()))
+    return levers.still(whatif.of(published))
