@@ -204,7 +204,7 @@ def stock(served: house.Served, root: Path) -> Iterator[int]:
     with (root / "stock.log").open("w") as log:
         process = subprocess.Popen([sys.executable, *words], env=environment, stdout=log, stderr=log)
         try:
-            time.sleep(10)
+            house.wait_for(port, process, root / "stock.log")
             yield port
         finally:
             process.terminate()

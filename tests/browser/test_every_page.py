@@ -36,5 +36,5 @@ def test_every_page_that_a_role_reaches_is_quiet_and_readable_by_all_on_phone_an
     role = house.PEOPLE[name].role
     shown, wrong = reached(window(name), looks, role)
     assert not wrong, "\n".join(wrong)
-    kinds = {gate.kind_of("/".join(path.split("/")[4:]))[0] for path in shown if path.count("/") > 3}
+    kinds = {gate.page_at("", "/".join(path.split("/")[4:])).kind for path in shown if path.count("/") > 3}
     assert kinds <= set(gate.ACCESS[role])

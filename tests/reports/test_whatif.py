@@ -113,7 +113,7 @@ def test_without_money_or_a_forecast_it_says_what_it_needs():
 
 def test_what_is_taken_for_granted_stands_beside_the_answer():
     said = "".join(block.html for block in whatif.blocks(BASE, ALL, Setting(price=10, campaign=2)))
-    for words in ("Prices +10.0%", "8 in 10", "Price elasticity", "Campaign lift", "assumed", "3 shops"):
+    for words in ("Prices +10%", "8 in 10", "Price elasticity", "Campaign lift", "assumed", "3 shops"):
         assert words in said
     assert "Recapture" not in said
 

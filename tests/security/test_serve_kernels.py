@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import tempfile
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -19,7 +20,8 @@ import pytest
 from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.websocket import websocket_connect
 
-from barberlab.serve import channels
+from barberlab.serve import channels, sessions
+from barberlab.serve import kernels as kernels_of_the_server
 from serve import house
 from serve.house import Served, Visitor
 
@@ -149,7 +151,8 @@ def update(comm: str, **state) -> dict:
 
 def test_the_base_case_comes_before_the_kernel_and_holds_the_own_shop(live):
     base, _, _ = live.html.partition('id="live"')
-    assert "Nothing would change" in base
+    assert "<h1>Nothing would change</h1>" in base
+    assert base.count("<h1") == 1
     assert "What if · Shop north-01" in base
     assert "whatif.base" not in live.html
     assert not any(shop in live.html for shop in ("north-02", "north-03", "south"))
@@ -160,7 +163,7 @@ def test_a_lever_that_is_moved_changes_the_answer(live, lever):
     assert any("Nothing would change" in answer for answer in still)
     heard(live, update(lever, value=10), seconds=3.0)
     moved = answers(live)
-    assert any("Prices +10.0%" in answer and "It would bring" in answer for answer in moved)
+    assert any("Prices +10%" in answer and "It would bring" in answer for answer in moved)
     heard(live, update(lever, value=0), seconds=3.0)
     assert answers(live) == still
 
@@ -311,6 +314,33 @@ def test_a_person_has_two_kernels_and_a_third_takes_the_firsts_place(alone):
     assert kernels(alone) <= before + 2
     assert refused(first, visitor) == 404
     assert refused(second, visitor) == refused(third, visitor) == 101
+
+
+def test_many_kernels_that_are_asked_for_at_once_do_not_all_find_room():
+    """Each place is taken when it is asked for, not when its kernel has come up."""
+    manager, go_on = kernels_of_the_server.OwnedKernels(), threading.Event()
+
+    def lay_out(_: Path) -> dict:
+        go_on.wait(20)
+        raise RuntimeError("no kernel is needed here")
+
+    async def ask() -> str:
+        order = kernels_of_the_server.Order(sessions.Session("t", house.PEOPLE["mina"], 0, 0), lay_out)
+        try:
+            with kernels_of_the_server.ordered(order):
+                await manager.start_kernel()
+        except Exception as error:
+            return type(error).__name__
+        return ""
+
+    async def all_at_once() -> list[str]:
+        asked = [asyncio.ensure_future(ask()) for _ in range(6)]
+        await asyncio.sleep(0.2)
+        go_on.set()
+        return await asyncio.gather(*asked)
+
+    assert sorted(asyncio.run(all_at_once())) == ["Busy"] * 4 + ["RuntimeError"] * 2
+    assert asyncio.run(ask()) == "RuntimeError", "the places are free again"
 
 
 def test_a_notebook_is_not_run_for_whom_nothing_is_published(alone):

@@ -63,8 +63,12 @@ def test_the_readme_prints_the_table_of_access_as_it_is():
 _KERNEL = "00000000-0000-0000-0000-000000000000"
 ADDRESSES = [
     *("/", "/index.html", "/metrics", "/operations", "/logout", "/n/north/", "/n/north/index.html", "/n/north/what-if"),
-    *("/n/north/performance/report.html", "/n/north/shop/shop/north-01.html", "/n/north/shops"),
-    "/n/north/shop/barber/north-01/pid-a1.html",
+    *(
+        "/n/north/performance/report.html",
+        "/n/north/shop/shop/north-01.html",
+        "/n/north/shop/barber/north-01/pid-a1.html",
+        "/n/north/shops",
+    ),
     *(f"/api/kernels/{_KERNEL}", f"/api/kernels/{_KERNEL}/channels", f"/voila/api/shutdown/{_KERNEL}"),
     *("/api/kernels", "/api/contents", "/api/terminals", "/api/sessions", "/voila/query/x", "/voila/execution/x"),
     *("/voila/templates/lab/static/voila.js", "/voila/static/voila.js", "/voila/labextensions/x.js"),

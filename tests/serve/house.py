@@ -271,7 +271,7 @@ def serving(
     with log.open("w") as out:
         process = subprocess.Popen(command, env=os.environ | own | environment, stdout=out, stderr=out, cwd=root)
     try:
-        _wait(port, process, log)
+        wait_for(port, process, log)
         yield Served(port, place, users, process, log)
     finally:
         process.terminate()
@@ -288,7 +288,7 @@ def free_port() -> int:
         return found.getsockname()[1]
 
 
-def _wait(port: int, process: subprocess.Popen, log: Path) -> None:
+def wait_for(port: int, process: subprocess.Popen, log: Path) -> None:
     until = time.monotonic() + 120
     while time.monotonic() < until:
         assert process.poll() is None, log.read_text()

@@ -1,9 +1,13 @@
 """Published pages are served at once, to those who may see them, whatever becomes of runs and kernels meanwhile."""
 
+import asyncio
+
+import numpy as np
 import pytest
 
 from barberlab import files
 from barberlab.errors import NotAvailable
+from barberlab.reports import prose
 from barberlab.runs import outputs
 from barberlab.scope import Scope
 from barberlab.serve.shelf import Shelf
@@ -74,6 +78,44 @@ def test_a_page_stands_behind_a_failed_run_and_says_so(tmp_path):
     assert "divergences in 3 of 4 chains" in after
     assert "Showing data to" in after
     assert all(shop in after for shop in house.SHOPS["north"])
+
+
+def test_a_reason_that_names_another_shop_is_told_to_who_sees_all(tmp_path):
+    place = house.workspace(tmp_path / "house")
+    house.fail(place, "north", "shop", "north-03: 12 rows have no price")
+    own = Shelf(place).page(Scope("north", "manager", frozenset({"north-01"})), "shop", "shop/north-01.html")
+    assert "its checks did not pass" in own
+    assert "north-03" not in own
+    assert "12 rows have no price" in Shelf(place).page(Scope("north"), "shop", "report.html")
+
+
+def test_a_region_reads_its_shops_together_with_the_range_of_their_sum(served):
+    shown = served.visitor("rhea").get("/n/north/shops").text
+    drawn = house.draws("north")["revenue"].values.reshape(400, 3, 7)[:, :2, 1:].sum(axis=(1, 2))
+    said = prose.estimate(*np.quantile(drawn.astype(float), [0.5, 0.1, 0.9]), prose.Money("USD"))
+    assert said.value in shown
+    assert said.eight_in_ten in shown
+    assert "Counted to Mon 30 Jun 2025" in shown
+    assert "north-03" not in shown
+    assert served.visitor("rhea").get("/n/north/shops?location=north-03").text == shown
+
+
+def test_a_page_of_shops_is_made_once_for_the_same_runs_and_rights(tmp_path):
+    place, made = house.workspace(tmp_path / "house"), []
+    shelf, scope = Shelf(place), Scope("north", "owner", frozenset({"north-01"}))
+
+    async def asked() -> set[str]:
+        found = shelf.all_published(scope, ("shop", "revenue"))
+        return set(
+            await asyncio.gather(*(shelf.made("x", scope, found, lambda: made.append(1) or "page") for _ in "abc"))
+        )
+
+    assert asyncio.run(asked()) == {"page"}
+    assert asyncio.run(asked()) == {"page"}
+    assert len(made) == 1
+    house.publish(place, "north", "shop", house.shop_pages("north"), house.tables("north"))
+    asyncio.run(asked())
+    assert len(made) == 2
 
 
 def test_a_reason_is_text_and_never_markup(tmp_path):

@@ -12,12 +12,12 @@ import pandas as pd
 from barberlab.models import scenarios
 from barberlab.models.assumptions import ASSUMED, Assumption
 from barberlab.models.intervals import EIGHT_IN_TEN, NINETEEN_IN_TWENTY, tails
-from barberlab.params import Measured
 from barberlab.reports import marks, prose, tables
 from barberlab.reports.blocks import Block, NotAvailable, TableBlock
 
 if TYPE_CHECKING:
     from barberlab.models.futures import Futures
+    from barberlab.params import Measured
 
 QUARTER = 13  # weeks by which today's capacity is told
 _SEED, _DRAWS = 0, 400
@@ -157,13 +157,13 @@ def _largest(
 
 
 def assumptions(found: Futures | NotAvailable, levers: Asked) -> Block:
-    """What each scenario rests on; the box of the missing forecast where there is nothing to rest on it."""
-    return found if isinstance(found, NotAvailable) else rests_on(levers)
+    """What each scenario rests on: the number, how sure, who says so."""
+    return found if isinstance(found, NotAvailable) else granted(_apart(levers)[0])
 
 
-def rests_on(levers: Asked) -> Block:
-    """What levers take for granted: the number, how sure, who says so."""
-    each = {one.name: one for lever in _apart(levers)[0] for one in lever.assumptions}
+def granted(levers: Sequence[scenarios.Lever]) -> TableBlock:
+    """The same of levers that can all be played."""
+    each = {one.name: one for lever in levers for one in lever.assumptions}
     rows = [(one.name.capitalize(), one.about, *_size(one), _standing(one), one.source) for one in each.values()]
     frame = pd.DataFrame(rows, columns=["name", "about", "value", "range", "standing", "source"])
     columns = [

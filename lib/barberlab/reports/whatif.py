@@ -181,7 +181,7 @@ def blocks(base: Base, shop: str, setting: Setting) -> list[Block]:
     played = base.play(shop, setting)
     levers = [*base.more_chairs(shop, setting.chairs), *setting.alike()]
     lacking = [_no_chairs()] if setting.chairs and not base.more_chairs(shop, setting.chairs) else []
-    taken = [Heading("Why so much and no more"), what_if.rests_on(levers)] if levers else []
+    taken = [Heading("Why so much and no more"), what_if.granted(levers)] if levers else []
     return [
         _headline(base, shop, played),
         _numbers(base, played),
@@ -191,6 +191,11 @@ def blocks(base: Base, shop: str, setting: Setting) -> list[Block]:
         *taken,
         Notice("Revenue, before any cost.", "Nothing here is saved, sent or changed.", state="stale"),
     ]
+
+
+def still(base: Base) -> Markup:
+    """The page's answer before any lever was moved."""
+    return Markup("\n").join(block.html for block in blocks(base, ALL, Setting()))
 
 
 def _no_chairs() -> Block:

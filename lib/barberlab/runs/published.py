@@ -43,7 +43,8 @@ class Published:
     def pages(self) -> list[str]:
         """Paths of the pages that the scope may see.
 
-        Of some shops these are shop/<shop>.html and barber/<shop>/<barber>.html of theirs, named by `files.safe_name`.
+        Of some shops these are theirs, named by `files.safe_name`: shop/<shop>.html, clients/<shop>.html and
+        barber/<shop>/<barber>.html.
         Which barber's is for the server's gate to say: a scope knows shops.
         """
         found = [path for path in self.manifest.files if path.endswith(".html")]

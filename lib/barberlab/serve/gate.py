@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from tornado.web import HTTPError, RequestHandler, StaticFileHandler
+from tornado.web import HTTPError, RequestHandler
 
 from barberlab import files
 from barberlab.serve.people import Person
@@ -21,8 +21,8 @@ from barberlab.serve.sessions import Session
 
 WHOLE, SHOPS, SELF, RUNS = "the whole network", "own shops", "own figures", "runs of all networks, no rows"
 KINDS = ("network", "shops", "shop", "clients", "barber", "whatif", "operations", "metrics")
-# "clients" is a shop's list of clients to ask back, under pseudonyms. A franchisor may see those of corporate shops
-# alone, and which these are the data do not say.
+# "shops" is all of one's shops together. "clients" is a shop's list of clients to ask back, under pseudonyms. A
+# franchisor may see those of corporate shops alone, and which these are the data do not say.
 ACCESS: Mapping[str, Mapping[str, str]] = {
     "operator": {"operations": RUNS, "metrics": RUNS},
     "franchisor": {"network": WHOLE, "shops": WHOLE, "shop": WHOLE, "whatif": WHOLE},
@@ -51,7 +51,7 @@ class Page:
 def page_at(network: str, path: str) -> Page:
     """What a published page is: report.html the network's, shop/s01.html a shop's, barber/s01/b02.html a barber's.
 
-    clients/s01.html is a shop's list of clients. Any other path is a page of no kind, which nobody may see.
+    Any other path is a page of no kind, which nobody may see.
     """
     match path.removesuffix(".html").split("/"):
         case [_]:
@@ -172,12 +172,12 @@ RULES: Mapping[str, Rule] = {
     rf"/n/{NETWORK}/what-if": of_whatif,
     rf"/n/{NETWORK}/{REPORT}/{PAGE}": of_page,
     # Voila's, for the what-if page
-    rf"/api/kernels/{_KERNEL}": of_kernel,
     rf"/api/kernels/{_KERNEL}/channels": of_kernel,
     r"/voila/api/shutdown/(.*)": of_kernel,
-    r"/voila/static/(.*)": signed_in,
-    r"/voila/labextensions/(.*)": signed_in,
     # Voila's, which nobody needs here
+    rf"/api/kernels/{_KERNEL}": nobody,
+    r"/voila/static/(.*)": nobody,
+    r"/voila/labextensions/(.*)": nobody,
     r"/voila/templates/(.*)": nobody,
     r"/voila/api/themes/(.*)": nobody,
     r"/voila/files/(.*)": nobody,
@@ -264,9 +264,6 @@ def gated(handler: type[RequestHandler], pattern: str, observed: Callable[[Any],
             observed(self)
             super().on_finish()
 
-    if issubclass(handler, StaticFileHandler):
-        # Scripts and styles of the installed version: whoever comes again need not wait for them.
-        Gated.set_extra_headers = lambda self, _: self.set_header("Cache-Control", "private, max-age=86400")
     Gated.__name__ = Gated.__qualname__ = f"Gated{handler.__name__}"
     return Gated
 

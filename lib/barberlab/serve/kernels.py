@@ -70,6 +70,8 @@ class OwnedKernels(AsyncMappingKernelManager):
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
         self.owned: dict[str, _Owned] = {}
+        # Persons whose kernels are on their way: many that are asked for at once must not all find room.
+        self._starting: list[str] = []
         # Its own culler knows one time for both; see `cull`.
         self.cull_idle_timeout = 0
         self.kernel_manager_class = f"{__name__}.{'Warm' if provisioner.forks() else 'Served'}"
@@ -87,7 +89,16 @@ class OwnedKernels(AsyncMappingKernelManager):
         order = _ORDER.get()
         if order is None:
             raise Busy("a kernel is started for a session, and nobody asked for one")
-        await self._make_room(order.session)
+        person = order.session.person.name
+        self._check_room(person)
+        self._starting.append(person)
+        try:
+            await self._end_oldest(person)
+            return await self._started(order)
+        finally:
+            self._starting.remove(person)
+
+    async def _started(self, order: Order) -> str:
         scratch = Path(tempfile.mkdtemp(prefix="barberlab-"))
         try:
             # Reading and writing tables takes a moment, in which pages are served.
@@ -151,12 +162,23 @@ class OwnedKernels(AsyncMappingKernelManager):
         # A busy one counts as well: a page's computation takes moments, and one that does not end must not stay.
         return unused > (IDLE_S if self._kernel_connections.get(kernel_id, 0) else ALONE_S)
 
-    async def _make_room(self, session: Session) -> None:
-        own = [kernel_id for kernel_id, owned in self.owned.items() if owned.person == session.person.name]
-        for kernel_id in own[: max(0, len(own) + 1 - MOST_OF_ONE)]:
-            await self.end(kernel_id)
-        if len(self.owned) >= MOST:
+    def _of(self, person: str) -> list[str]:
+        return [kernel_id for kernel_id, owned in self.owned.items() if owned.person == person]
+
+    def _check_room(self, person: str) -> None:
+        """Raises Busy where a person's own places are all about to be taken, or everybody's are."""
+        coming = self._starting.count(person)
+        if coming >= MOST_OF_ONE:
+            raise Busy("your live pages are still starting; wait a moment")
+        leaving = max(0, len(self._of(person)) + coming + 1 - MOST_OF_ONE)
+        if len(self.owned) + len(self._starting) - leaving >= MOST:
             raise Busy(f"all {MOST} places for live pages are taken; try again in a few minutes")
+
+    async def _end_oldest(self, person: str) -> None:
+        """Make room among a person's own, those on their way counted."""
+        own = self._of(person)
+        for kernel_id in own[: max(0, len(own) + self._starting.count(person) - MOST_OF_ONE)]:
+            await self.end(kernel_id)
 
 
 class Served(ServerKernelManager):

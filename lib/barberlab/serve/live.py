@@ -65,5 +65,4 @@ class WhatIf(TornadoVoilaHandler):
 
 def _stored(published: Mapping[str, Published]) -> str:
     """The base case, read while a kernel starts."""
-    base = whatif.of(published)
-    return "\n".join(str(block.html) for block in levers.blocks(base, levers.ALL, levers.Setting()))
+    return levers.still(whatif.of(published))

@@ -72,13 +72,13 @@ class Network(Own):
 
     def get(self, network: str) -> None:
         """The board of the whole network or of one's only shop; else doors to reports, shops and live pages."""
-        scope = self.person.scope(network)
-        first = _first(self.person, scope, self.shelf) if self.request.path.endswith("/") else None
+        person, scope = self.person, self.person.scope(network)
+        first = _first(person, scope, self.shelf) if self.request.path.endswith("/") else None
         if first:
             # The board is the first screen; it leads on to the list, which has an address of its own.
             self.redirect(first, status=303)
             return
-        self.show(listed(self.person, network, self.shelf).replace(_TOKEN, self.forgery_token))
+        self.show(listed(person, network, self.shelf).replace(_TOKEN, self.forgery_token))
 
 
 class Published(Own):
@@ -93,14 +93,14 @@ class Published(Own):
         if run:
             self.redirect(f"/n/{network}/{run[2]}/{page}", status=303)
             return
-        at = gate.page_at(network, page)
-        if not gate.may(self.person, at):
+        wanted = gate.page_at(network, page)
+        if not gate.may(self.person, wanted):
             self.redirect(f"/n/{network}/", status=303)
             return
         scope = self.person.scope(network)
         try:
             shown = self.shelf.page(scope, report, page)
-            if at.kind == "shop" and not gate.may(self.person, gate.Page("clients", network, at.shop)):
+            if wanted.kind == "shop" and not gate.may(self.person, gate.Page("clients", network, wanted.shop)):
                 shown = doors.without_ways(shown, "../clients/")
             self.show(shown)
         except NotAvailable as error:
@@ -194,7 +194,7 @@ async def together_of(person: Person, network: str, shelf: Shelf) -> str:
         raise NotAvailable(title, f"a run: barberlab run {network}")
     html = await shelf.made(f"shops of a {person.role}", scope, found, lambda: together.page(title, found))
     for report in found:
-        html = shelf.behind(network, report, html)
+        html = shelf.behind(scope, report, html)
     return html
 
 

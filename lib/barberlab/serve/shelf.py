@@ -59,11 +59,14 @@ class Shelf:
             # A run that was pruned between the look at its pointer and the look at its page has a successor.
             self._remembered.clear()
             html = self.published(scope, report).page(path)
-        return self.behind(scope.network, report, html)
+        return self.behind(scope, report, html)
 
-    def behind(self, network: str, report: str, html: str) -> str:
-        """`html` of what a report has published, with a line on top where a board is old or a newer run failed."""
-        standing = next((one for one in self.standings(network) if one.report == report), None)
+    def behind(self, scope: Scope, report: str, html: str) -> str:
+        """`html` of what a report has published, with a line on top where a newer run of it failed.
+
+        The reason is of the whole network, and may name any of its shops: it is told to who sees all of them.
+        """
+        standing = next((one for one in self.standings(scope.network) if one.report == report), None)
         if standing is None or standing.as_of is None:
             return html
         days = (self.now() - standing.as_of).days
@@ -72,7 +75,8 @@ class Shelf:
             html = doors.aged(html, days)
         if not standing.reason:
             return html
-        return doors.behind(html, standing.reason, prose.day(last_day(standing.as_of, standing.timezone)))
+        reason = standing.reason if scope.locations is None else "its checks did not pass"
+        return doors.behind(html, reason, prose.day(last_day(standing.as_of, standing.timezone)))
 
     def all_published(self, scope: Scope, reports: Iterable[str]) -> dict[str, Published]:
         """Those of `reports` that are published, as `scope` may see them."""
