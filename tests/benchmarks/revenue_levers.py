@@ -4,8 +4,9 @@ python tests/benchmarks/revenue_levers.py --networks 12 --runs 3
 
 Each network lives up to half a year before the end of its history; from there its clients live on several times, with
 one thing changed and without it, from the same random numbers. What the change did is the mean difference in revenue.
-It is held against the paired 80 % interval that the forecast of that day and the lever's assumptions give: prices 8 %
-up in all shops, one shop shut for three weeks, its busiest barber gone, one send-out to all who may be written to.
+It is known up to the chance of a few runs, which is printed. It is held against the paired 80 % interval that the
+forecast of that day and the lever's assumptions give: prices 8 % up in all shops, one shop shut for three weeks, its
+busiest barber gone, one send-out to all who may be written to.
 Hours and chairs are not played: a longer day or a new barber is no part of the simulated story.
 """
 
@@ -44,10 +45,14 @@ type Change = Callable[[Life, int], None]
 
 @dataclass(frozen=True)
 class Outcome:
-    """One lever in one network: what it did and (low, median, high) of what was foreseen, as shares of half a year."""
+    """One lever in one network: what it did and (low, median, high) of what was foreseen, as shares of half a year.
+
+    `unsure` is the standard error of what it did, from run to run.
+    """
 
     lever: str
     did: float
+    unsure: float
     foreseen: np.ndarray
 
 
@@ -178,9 +183,10 @@ def of_network(number: int, runs: int, population: Population) -> list[Outcome]:
     expected = np.median(told.paths.sum(axis=(0, 1), dtype=float))
     outcomes = []
     for what, change, lever in levers(life, first, told.location == "shop-0"):
-        did = np.mean([went_on(life, first, change, run) for run in range(runs)] - without)
+        did = np.array([went_on(life, first, change, run) for run in range(runs)] - without) / without.mean()
+        unsure = float(did.std(ddof=1) / np.sqrt(runs)) if runs > 1 else float("nan")
         foreseen = np.array(scenarios.play(told.paths, lever, seed=number).total(EIGHT_IN_TEN))
-        outcomes.append(Outcome(what, float(did / without.mean()), foreseen / expected))
+        outcomes.append(Outcome(what, float(did.mean()), unsure, foreseen / expected))
     return outcomes
 
 
@@ -216,7 +222,8 @@ def _line(lever: str, told: list[Outcome]) -> str:
     covered = ((low <= did) & (did <= high)).mean()
     stands = "reached" if BAR[0] <= covered <= BAR[1] else f"missed {BAR[0]:.2f}-{BAR[1]:.2f}"
     return (
-        f"{lever:12} n {len(told):4} 80 % {covered:.3f} {stands:18} did {did.mean():+.4f} (sd {did.std():.4f}) "
+        f"{lever:12} n {len(told):4} 80 % {covered:.3f} {stands:18} did {did.mean():+.4f} (sd {did.std():.4f}, "
+        f"of which chance {np.mean([one.unsure for one in told]):.4f}) "
         f"foreseen {middle.mean():+.4f}, {low.mean():+.4f} to {high.mean():+.4f}, of half a year's revenue"
     )
 

@@ -88,10 +88,10 @@ def totals(panel: Panel, kind: str, back: int, population: Population) -> Iterat
             yield Told(kind, f"{level} {span}", came, quantiles)
 
 
-def launches(panel: Panel, kind: str, population: Population) -> Iterator[Told]:
+def launches(panel: Panel, kind: str, number: int, population: Population) -> Iterator[Told]:
     """Of each shop that opened, at 0 to 8 weeks by lot: the weeks ahead, and their total."""
     at = opened(panel.observed)
-    rng = np.random.default_rng(int(panel.revenue[0, -10:].sum()))
+    rng = np.random.default_rng([FIRST_SEED, number])
     for row in np.flatnonzero((at >= 0) & (at < len(panel.weeks))):
         origin = int(at[row] + rng.integers(YOUNGEST, OLDEST + 1))
         if origin < LEAST_BEFORE or origin + HORIZON > len(panel.weeks):
@@ -112,7 +112,7 @@ def of_network(task: tuple[str, int], place: Path, back: int, population: Popula
     """All that is told of one network."""
     panel = simulated(*task, place)
     found = list(totals(panel, task[0], back, population))
-    return found + list(launches(panel, task[0], population))
+    return found + list(launches(panel, *task, population))
 
 
 def lines(told: list[Told]) -> Iterator[str]:
