@@ -104,9 +104,9 @@ def test_where_it_loses_comes_first():
     assert found["ratio"].tolist() == pytest.approx([50 / 20, 1 / 20])
 
 
-def test_a_population_four_times_as_wide_is_less_sure_and_its_medians_hardly_move():
+def test_a_wider_population_is_less_sure_and_its_medians_hardly_move():
     panel = criticism.generated(outlooks.population(), 4, 117, seed=5)
     found = criticism.sensitivity(panel, 13, 104, outlooks.population())
-    assert found.loc[2.0, "width"] > 1.2 * found.loc[0.5, "width"]
+    assert found["width"].is_monotonic_increasing
     assert found.loc[1.0, "moved"] == 0
     assert found["moved"].max() < 0.05

@@ -11,9 +11,7 @@ from barberlab.errors import BadInput, GateFailed, NotAvailable
 from barberlab.models import revenue
 from barberlab.models.panel import WEEK, Panel
 from barberlab.models.population import Population
-from barberlab.models.revenue_parameters import Location, location_prior
 from barberlab.models.revenue_population import fit as whole_fit
-from barberlab.models.revenue_white import Evidence, in_one_network
 from panels import panel as real_panel
 from weekly_panels import shops, with_known, with_revenue
 
@@ -70,10 +68,8 @@ def test_a_network_is_wider_than_if_its_shops_were_independent():
     assert total.sum(axis=0).var() > 1.3 * total.var(axis=1).sum()
 
 
-def test_later_weeks_are_less_certain_where_shops_drift():
-    panel, rng = shops(shops_each=8), np.random.default_rng(3)
-    drift = 0.01 * rng.standard_normal(panel.revenue.shape).cumsum(axis=1)
-    (paths,) = drawn(with_revenue(panel, panel.revenue * np.exp(drift)), horizon=40, draws=400)
+def test_later_weeks_are_less_certain():
+    (paths,) = drawn(shops(shops_each=8), horizon=40, draws=400)
     first, last = (
         np.log(paths.paths[:, weeks].sum(axis=1)).std(axis=1).mean() for weeks in (slice(8), slice(-8, None))
     )
@@ -261,20 +257,3 @@ def test_the_weeks_of_a_fitted_panel_are_not_in_its_population():
     small, large = revenue.fit(shops(weeks=60)), revenue.fit(shops(networks=4, weeks=110))
     assert len(small.mean) == len(large.mean)
     assert large.as_of == str(shops(weeks=110).weeks[-1] + WEEK - np.timedelta64(1, "D"))
-
-
-def test_a_network_of_steady_shops_takes_its_restless_looking_one_for_steadier_than_alone():
-    p = Location.at(location_prior().mean)
-    undecided = np.array([[0.4], [0.35], [0.25]])
-    steady = np.tile([[0.9], [0.08], [0.02]], 30)
-    alone = Evidence(np.hstack([steady, undecided]), np.ones((3, 31)), np.ones((3, 31)))
-    (pooled,) = in_one_network(p, [alone])
-    assert pooled.chance[0, -1] > 0.55
-    np.testing.assert_allclose(pooled.chance.sum(axis=0), 1.0)
-
-
-def test_a_shop_on_its_own_is_judged_much_as_the_population_says():
-    p = Location.at(location_prior().mean)
-    alone = Evidence(p.weight[:, None], np.ones((3, 1)), np.ones((3, 1)))
-    (pooled,) = in_one_network(p, [alone])
-    np.testing.assert_allclose(pooled.chance, alone.chance, atol=1e-9)

@@ -343,15 +343,11 @@ class Forecaster:
 
     def information(self, rules: Rules, groups: list[_Group], centre: np.ndarray):
         """(evidence of each group, P (D, D), R (D,)) of a network's state."""
-        p, P, R = rules.theta.location, 0.0, 0.0
-        whiteners = [rules.whitener(group.known, group.level, group.lively) for group in groups]
-        alone = [
-            white.evidence(p, group.shops, whitener, centre[group.rows[0]][::-1])
-            for group, whitener in zip(groups, whiteners, strict=True)
-        ]
-        found = white.in_one_network(p, alone)
-        for group, whitener, said in zip(groups, whiteners, found, strict=True):
-            more = white.information(group.shops, whitener, said, rules.basis(group.known, group.path_lively))
+        found, P, R = [], 0.0, 0.0
+        for group in groups:
+            whitener = rules.whitener(group.known, group.level, group.lively)
+            found.append(white.evidence(rules.theta.location, group.shops, whitener, centre[group.rows[0]][::-1]))
+            more = white.information(group.shops, whitener, found[-1], rules.basis(group.known, group.path_lively))
             P, R = P + more[0], R + more[1]
         return found, P, R
 

@@ -5,7 +5,7 @@ serve every k. A missing week is a regressor of its own without a prior, an open
 low-rank terms beside the shared factor. Source: Rasmussen & Williams (2006), section 2.7 (explicit basis functions).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
@@ -17,7 +17,6 @@ from barberlab.models.revenue_parameters import REGIMES, Location
 from barberlab.models.revenue_width import Parts
 
 _JITTER = 1e-9
-_POPULATION_WORTH, _EM_STEPS = 4.0, 8  # shops that the population's shares of the regimes count for in a network
 
 
 @dataclass(frozen=True)
@@ -55,17 +54,12 @@ class Shops:
 class Evidence:
     """What histories say, given a path of their network. Arrays lead with the regime.
 
-    chance (3, n) of each regime, quadratic (3, n) in units of scale^2, precision (3, n) its mean in each regime.
+    chance (3, n) of each regime, quadratic (3, n) in units of scale^2, weight (3, n) chance times mean precision.
     """
 
     chance: np.ndarray
     quadratic: np.ndarray
-    precision: np.ndarray
-
-    @property
-    def weight(self) -> np.ndarray:
-        """(3, n) chance times mean precision."""
-        return self.chance * self.precision
+    weight: np.ndarray
 
 
 def whitener(p: Location, terms: Terms, known: np.ndarray, level: float) -> Whitener:
@@ -131,23 +125,7 @@ def evidence(p: Location, shops: Shops, whitener: Whitener, centre: np.ndarray) 
         density[regime] = np.log(p.weight[regime]) + log_t(p, shops.seen, quadratic[regime], log_det)
     chance = np.exp(density - logsumexp(density, axis=0))
     precision = (p.tail + shops.seen / 2) / (p.tail + quadratic / 2) / p.scale**2
-    return Evidence(chance, quadratic, precision)
-
-
-def in_one_network(p: Location, found: list[Evidence]) -> list[Evidence]:
-    """The same, each location's regime judged with those of its network: shops of one network are often of one kind.
-
-    The network's shares of the regimes are Dirichlet around the population's; they and the chances by EM. Source:
-    Minka (2000), Estimating a Dirichlet distribution, MIT technical report, on the mean of a multinomial.
-    """
-    alone = np.concatenate([one.chance for one in found], axis=1)
-    share = p.weight
-    for _ in range(_EM_STEPS):
-        chance = alone * (share / p.weight)[:, None]
-        count = (chance / chance.sum(axis=0)).sum(axis=1)
-        share = (_POPULATION_WORTH * p.weight + count) / (_POPULATION_WORTH + alone.shape[1])
-    pooled = [one.chance * (share / p.weight)[:, None] for one in found]
-    return [replace(one, chance=chance / chance.sum(axis=0)) for one, chance in zip(found, pooled, strict=True)]
+    return Evidence(chance, quadratic, chance * precision)
 
 
 def information(shops: Shops, whitener: Whitener, found: Evidence, basis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
