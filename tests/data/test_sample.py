@@ -14,7 +14,13 @@ import pytest
 from barberlab.data.contract import TABLES
 from barberlab.data.ingest import ingest
 from barberlab.data.sample import NETWORKS, day_chunks, day_network, simulate, simulate_days, tiny
+from barberlab.data.sample.axis import Axis
 from barberlab.data.sample.book import nearest
+from barberlab.data.sample.clients import draw_clients
+from barberlab.data.sample.life import Life
+from barberlab.data.sample.shops import draw_shops
+from barberlab.data.sample.spec import stream
+from barberlab.data.sample.world import draw_world
 from barberlab.errors import BadInput
 
 CAME = ["completed", "unresolved"]
@@ -192,11 +198,13 @@ def test_what_lies_ahead_is_booked_and_within_the_open_diary(network):
 def test_local_hours_are_the_same_on_both_sides_of_a_clock_change(year, change):
     shifts = year.tables["shifts"]
     shifts = with_local(shifts[shifts["kind"] == "available"], year, "start")
-    assert shifts["location_id"].map(year.tables["locations"].set_index("location_id")["timezone"]).nunique() == 2
     week = pd.Timedelta(days=7)
     before = shifts[shifts["local_start"].between(pd.Timestamp(change) - week, pd.Timestamp(change))]
     after = shifts[shifts["local_start"].between(pd.Timestamp(change), pd.Timestamp(change) + week)]
-    for shop in set(shifts["location_id"]):
+    open_through = set(before["location_id"]) & set(after["location_id"])
+    zones = year.tables["locations"].set_index("location_id")["timezone"]
+    assert zones[list(open_through)].nunique() == 2
+    for shop in open_through:
         hours = [rows.loc[rows["location_id"] == shop, "local_start"].dt.hour for rows in (before, after)]
         utc = [rows.loc[rows["location_id"] == shop, "start"].dt.hour for rows in (before, after)]
         assert hours[0].min() == hours[1].min()
@@ -326,6 +334,30 @@ def test_a_planted_dip_shows_in_the_days_of_its_shop():
         inside, around = past.between(0, dip["dip_days"] - 1), past.between(-42, -1)
         ratios.append(days.loc[shop, "completed"][inside].mean() / days.loc[shop, "completed"][around].mean())
     assert np.mean(ratios) == pytest.approx(np.exp(planted["dip_log"]).mean(), abs=0.15)
+
+
+def test_networks_do_not_lose_their_shops_in_one_and_the_same_week():
+    axis = Axis.until(date(2025, 6, 30), 36)
+    networks = [draw_shops(NETWORKS["north"], axis, 8, stream("north", seed, "shops")) for seed in range(60)]
+    closed = np.array([shops.closed[1] for shops in networks]) / axis.past
+    assert closed.min() >= 0.25
+    assert closed.max() <= 0.9
+    shares = np.histogram(closed, bins=[0.25, 0.45, 0.7, 0.9])[0] / len(closed)
+    assert shares.min() > 0.15  # of thirds of the time, of which each should have about one
+
+
+def test_a_life_told_in_two_parts_is_the_same_life():
+    def life(*parts: tuple[int, int | None]) -> Life:
+        axis = Axis.until(date(2025, 6, 30), 2)
+        world = draw_world(NETWORKS["north"], "aa", 5, axis, 1)
+        told = Life(world, draw_clients(world, stream("aa", 5, "clients")), stream("aa", 5, "life"))
+        for first, until in parts:
+            told.run(first, until)
+        return told
+
+    whole, parts = (one.log.bookings() for one in (life((0, None)), life((0, 20), (20, None))))
+    for column, values in whole.items():
+        np.testing.assert_array_equal(values, parts[column])
 
 
 def test_shops_of_a_large_network_are_known_without_their_days():

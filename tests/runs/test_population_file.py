@@ -61,7 +61,7 @@ def test_another_models_file_is_refused(built, tmp_path):
 
 
 def test_only_whole_weeks_with_trade_are_kept():
-    daily = population._from_days(_days())
+    daily = population.revenue_of_days(_days())
     weekly = population.weekly_revenue("net", daily)
     assert weekly["week"].dt.strftime("%Y-%m-%d").tolist() == ["2025-06-09"]
     assert weekly["revenue"].tolist() == [7.0]

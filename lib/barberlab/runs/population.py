@@ -81,12 +81,12 @@ def simulated(seed: int, visits: int, days: int) -> Iterator[tuple[str, pd.DataF
     for i in range(visits):
         kind = kinds[i % len(kinds)]
         made = sample.simulate(kind, seed=1000 * seed + i, shops=_SHOPS, months=_MONTHS)
-        yield f"{kind}_{i}", weekly_revenue(f"{kind}_{i}", _from_payments(made.tables["payments"]))
+        yield f"{kind}_{i}", weekly_revenue(f"{kind}_{i}", revenue_of_payments(made.tables["payments"]))
     sizes = np.random.default_rng(seed).integers(*_DAY_SHOPS, days)
     for i, shops in enumerate(sizes):
         name = f"plains_{i}"
         made = sample.simulate_days(int(shops), seed=1000 * seed + i, months=_MONTHS, name=name)
-        yield name, weekly_revenue(name, _from_days(made.tables["location_day"]))
+        yield name, weekly_revenue(name, revenue_of_days(made.tables["location_day"]))
 
 
 def weekly_revenue(network: str, daily: pd.DataFrame) -> pd.DataFrame:
@@ -109,15 +109,16 @@ def weekly_panel(weekly: pd.DataFrame) -> Panel:
     return Panel(weeks, network, location, revenue, np.zeros((*revenue.shape, 0)), ())
 
 
-def _from_payments(payments: pd.DataFrame) -> pd.DataFrame:
-    """Net service and retail revenue: gross less discount and refund, by the day of payment."""
+def revenue_of_payments(payments: pd.DataFrame) -> pd.DataFrame:
+    """location, date, revenue: net service and retail, gross less discount and refund, by the day of payment."""
     kept = payments[payments["kind"].isin(("service", "retail")) & payments["location_id"].notna()]
     net = kept["gross_cents"] - kept["discount_cents"] - kept["refund_cents"]
     date = kept["paid_at"].dt.tz_localize(None).dt.normalize()
     return pd.DataFrame({"location": kept["location_id"], "date": date, "revenue": net.astype(float) / 100})
 
 
-def _from_days(days: pd.DataFrame) -> pd.DataFrame:
+def revenue_of_days(days: pd.DataFrame) -> pd.DataFrame:
+    """The same of daily totals, as table `location_day` holds them."""
     net = days["net_service_cents"] + days["net_retail_cents"]
     date = pd.to_datetime(days["local_date"]).dt.normalize()
     return pd.DataFrame({"location": days["location_id"], "date": date, "revenue": net.astype(float) / 100})

@@ -72,9 +72,9 @@ class Life:
         self.seen, self.seen_before = np.full((2, n), -1), np.full((2, n), -1)
         self._begin()
 
-    def run(self) -> Log:
-        """Tells the whole history."""
-        for day in range(self.world.axis.past):
+    def run(self, first: int = 0, until: int | None = None) -> Log:
+        """Tells the whole history, or its days from `first` to before `until`."""
+        for day in range(first, self.world.axis.past if until is None else until):
             self._farewells(day)
             asking = self.rng.permutation(np.flatnonzero((self.ask_on == day) & (self.gone >= day)))
             # Who calls or clicks does so before anybody walks in.

@@ -11,6 +11,7 @@ from barberlab.data.sample.spec import SERVICES, Spec
 _WEEKDAY_HOURS = ((9, 19), (9, 18), (10, 20))
 _SATURDAY_HOURS = ((8, 17), (9, 17))
 _SUNDAY_HOURS = (10, 17)
+_CLOSES = (0.25, 0.9)  # of the history: the earliest and the latest end of a shop that closes
 _SMALLEST_WITH_CHANGES = (4, 12)  # shops and months from which some shops open, close and are refurbished
 
 
@@ -82,7 +83,8 @@ def _lives(axis: Axis, count: int, rng: np.random.Generator) -> tuple[np.ndarray
     if count >= _SMALLEST_WITH_CHANGES[0] and axis.past >= 28 * _SMALLEST_WITH_CHANGES[1]:
         late = np.arange(count - count // 4, count)
         opened[late] = (axis.past * np.linspace(0.2, 0.6, len(late))).astype(int) + rng.integers(0, 40, len(late))
-        closed[1] = int(axis.past * 0.7) + rng.integers(0, 60)
+        # At any time: with one day for all, a step of every network would come in one and the same week.
+        closed[1] = int(axis.past * (_CLOSES[0] + (_CLOSES[1] - _CLOSES[0]) * rng.integers(0, 60) / 60))
         refit[2] = int(axis.past * 0.5) + rng.integers(0, 60)
     return opened, closed, refit
 
