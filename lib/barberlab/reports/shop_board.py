@@ -251,7 +251,7 @@ def _line(mine: Everything, shop: str, name: str) -> dict[str, object]:
     money = prose.Money(currency(mine))
     return {
         "shop": marks.link(name, href(shop)),
-        "revenue": told(lambda: float(line(mine, shop, "net_service_revenue")["value"]), None),
+        "revenue": told(lambda: line(mine, shop, "net_service_revenue")["value"], None),
         "moved": told(lambda: compared.moves(mine.table("performance", "movers")).get(shop), None),
         "ahead": told(lambda: _ranged(shop_cards.total_ahead(mine, shop), money), None),
         "segment": told(lambda: shop_cards.segment_tag(mine, shop), None),
