@@ -13,7 +13,7 @@ from playwright.sync_api import Page, Response
 
 SIZES = {"desktop": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
 THEMES = ("light", "dark")
-_OF_ONE_SHOP = re.compile(r"/n/[^/]+/[^/]+/(shop|barber)/")
+_OF_ONE_SHOP = re.compile(r"/n/[^/]+/[^/]+/[^/]+/")
 LEAST_PX = 11.5  # notes are 12
 SERIOUS = {"serious", "critical"}
 # What differs between two loads of one page: the token of its form, and the nonce and kernel of a live one.

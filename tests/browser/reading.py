@@ -61,8 +61,9 @@ def rows(table) -> dict[str, list[str]]:
 
 
 def key_figure(page, label: str) -> str:
-    """The value of a key figure."""
-    return page.locator(".kpi", has=page.get_by_text(label, exact=True)).locator(".v").inner_text().split("\n")[0]
+    """The value of the key figure whose label begins so."""
+    found = page.locator(".kpi", has=page.locator("dt", has_text=re.compile(f"^{label}")))
+    return found.locator(".v").evaluate("value => value.firstChild.textContent").strip()
 
 
 def opened_numbers(page, figure: str) -> dict[str, list[str]]:

@@ -41,6 +41,28 @@ def test_the_performance_report_shows_the_shops_and_their_sum(window, place, nam
     assert key_figure(page, "Visits") == f"{visits.sum():,.0f}"
 
 
+@pytest.mark.parametrize("name", ["fran", "anna"])
+def test_the_first_screen_of_the_whole_network_shows_what_its_reports_published(window, place, name):
+    shops, totals = published(place, "performance", "shops"), published(place, "revenue", "forecast_totals")
+    shown = window(name)
+    shown.open(f"/n/{NETWORK}/")
+    assert shown.page.url.endswith("/executive/report.html")
+    assert within(key_figure(shown.page, "Service revenue"), by_shop(shops, REVENUE).sum())
+    assert within(key_figure(shown.page, "Next "), totals.set_index("location_id").loc["", "mid"])
+
+
+@pytest.mark.parametrize("name", ["fran", "rhea", "owen", "mina"])
+def test_the_board_of_a_shop_shows_its_own_takings_and_forecast(window, place, name):
+    revenue = by_shop(published(place, "performance", "shops"), REVENUE)
+    totals = published(place, "revenue", "forecast_totals").set_index("location_id")["mid"]
+    shown = window(name)
+    for shop in OWN[name]:
+        if revenue.get(shop, 0) and shop in totals.index:
+            shown.open(f"/n/{NETWORK}/manager/shop/{shop}.html")
+            assert within(key_figure(shown.page, "Service revenue"), revenue[shop]), shop
+            assert within(key_figure(shown.page, "Next "), totals[shop]), shop
+
+
 @pytest.mark.parametrize("name", ["fran", "rhea", "owen", "mina"])
 def test_a_shops_page_shows_its_own_months_and_barbers(window, place, name):
     months = published(place, "shop", "months")
