@@ -1,6 +1,8 @@
 # The house in commands. A fresh machine needs Python 3.13, git and make; .venv is made from requirements.lock.
 PYTHON ?= python3
 BIN := .venv/bin
+# A file's tests stay together: they share what it made. One thread each, for two of them work at once.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --dist loadfile
 
 .PHONY: help setup report dashboards test test-all browser lab lint lock sample clean
 help:            ## what one can type here
@@ -28,10 +30,10 @@ dashboards: setup  ## published pages and live ones behind their gate, on 127.0.
 test: setup      ## the quick suite, with the notebooks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest
+	$(PYTEST) -n 2
 
 test-all: setup  ## the quick suite and the slow one
-	$(BIN)/python -m pytest -m 'slow or not slow'
+	$(PYTEST) -n 2 -m 'slow or not slow'
 
 browser: setup   ## pages in the system's Chromium (CHROMIUM= names another); pictures of them in screenshots/
 	BARBERLAB_BROWSER=required CHROMIUM="$(CHROMIUM)" $(BIN)/python -m pytest -m 'slow or not slow' tests/browser
