@@ -381,9 +381,10 @@ def test_data_with_a_flipped_bit_fail_their_own_network_and_its_last_report_stay
     bench.pretend(monkeypatch, printed)
 
     def tried():
-        return runner.run(
+        done = runner.run(
             place, ["corner", "north"], ["performance"], force=True, pages=bench.pages(), limits=bench.ONCE
         )
+        return [outcome for outcome in done if outcome.report == "performance"]
 
     assert bench.states(tried()) == {"corner": "published", "north": "published"}
     page = published.latest(place, Scope("corner"), "performance").page()

@@ -116,7 +116,7 @@ def test_a_report_is_published_for_a_second_network(report, place):
     page = outcome.page.read_text(encoding="utf-8")
     assert "Corner Barbers" in page
     assert "Tiny Barbers" not in page
-    assert re.fullmatch(rf"outputs/corner/r00000\d-{report}/report\.html", str(outcome.page.relative_to(place.root)))
+    assert re.fullmatch(rf"outputs/corner/r\d{{6}}-{report}/report\.html", str(outcome.page.relative_to(place.root)))
 
 
 def test_a_network_without_half_a_year_of_trade_is_told_what_a_forecast_needs(place):

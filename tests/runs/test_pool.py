@@ -52,12 +52,13 @@ def pid_and_folder() -> tuple[int, str]:
     return os.getpid(), str(Path.cwd())
 
 
-def nap(path: Path, seconds: float) -> int:
+def nap(path: Path, seconds: float, giving_back: float = 0) -> int:
     """Sleep, having said so; who is told to stop gives back what it holds."""
     path.touch()
     try:
         time.sleep(seconds)
     finally:
+        time.sleep(giving_back)
         path.with_suffix(".given-back").touch()
     return os.getpid()
 
@@ -91,6 +92,20 @@ def test_a_worker_that_is_told_to_stop_gives_back_what_it_holds_and_no_result(tm
         with pytest.raises(BrokenExecutor):
             stopped.result()
         assert there(tmp_path / "nap.given-back")
+
+
+def test_a_worker_that_is_told_twice_gives_back_what_it_holds_all_the_same(tmp_path):
+    with pool.Workers(1) as executor:
+        pid, _ = executor.submit(pid_and_folder).result()
+        stopped = executor.submit(nap, tmp_path / "nap", 60, giving_back=1)
+        assert there(tmp_path / "nap")
+        time.sleep(0.1)
+        os.kill(pid, signal.SIGTERM)
+        time.sleep(0.3)
+        os.kill(pid, signal.SIGTERM)
+        with pytest.raises(BrokenExecutor):
+            stopped.result()
+    assert (tmp_path / "nap.given-back").exists()
 
 
 def test_whoever_interrupts_a_pool_stops_its_workers_at_once(tmp_path):

@@ -116,6 +116,8 @@ def _begin() -> None:
 
 
 def _told(*_: object) -> None:
+    # Told again, as by the pool that sees another worker end, it would be cut short in giving back what it holds.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     sys.exit(TOLD_TO_STOP)
 
 
