@@ -11,8 +11,8 @@ from serve import house
 _AT = """() => {
     const at = document.activeElement, style = getComputedStyle(at), box = at.getBoundingClientRect();
     return {
-        words: (at.getAttribute("aria-label") || at.innerText || at.name || "").trim(),
-        role: at.getAttribute("role") || at.tagName.toLowerCase(),
+        words: (at.getAttribute("aria-label") || at.labels?.[0]?.innerText || at.innerText || at.name || "").trim(),
+        role: at.getAttribute("role") || (at.type === "range" ? "slider" : at.tagName.toLowerCase()),
         marked: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2,
         shown: box.width > 0 && box.height > 0 && box.right > 0 && box.left < innerWidth
             && box.bottom > 0 && box.top < innerHeight,
@@ -34,6 +34,7 @@ def stranger(browser, server):
 def signed_in(window: Window, name: str) -> None:
     """Through the form, whose first field is ready to be typed into."""
     window.open("/")
+    window.page.locator("input:focus").wait_for()
     window.page.keyboard.type(name)
     window.page.keyboard.press("Tab")
     window.page.keyboard.type(house.PASSWORD)

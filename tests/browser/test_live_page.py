@@ -62,6 +62,7 @@ def test_a_page_that_was_left_gives_its_kernel_back_to_nobody_else(window):
     ids = []
     for name in ("mina", "owen"):
         shown = window(name)
-        ready(shown)
-        ids.append(re.search(r'"kernelId": "([\w-]+)"', shown.page.content())[1])
+        with shown.page.expect_websocket() as opened:
+            ready(shown)
+        ids.append(re.search(r"/api/kernels/([\w-]+)/channels", opened.value.url)[1])
     assert ids[0] != ids[1]
