@@ -35,6 +35,7 @@ from barberlab.serve.shelf import Shelf  # noqa: E402
 from serve import house  # noqa: E402
 
 ALL_SHOPS = 10_000
+IDLE_S = 0.05  # processor time in three seconds of a server that has nothing to do
 REPORT_BYTES, SHOP_BYTES = 200_000, 48_000  # as the house's own pages are
 
 
@@ -86,14 +87,34 @@ def pages(served: house.Served, given: argparse.Namespace) -> None:
         (f"{ALL_SHOPS:,} shops in all, again", networks),
     )
     for words, which in asked:
-        since = processor_s(served.process.pid)
-        took = asked_at_once(visitors, which)
-        each = 1000 * (processor_s(served.process.pid) - since) / len(took)
-        bar(f"p95 of {given.readers} readers, {words}", p95(took), 500, "ms")
-        print(
-            f"    median {median(took):.0f} ms, {each:.1f} ms of the server's processor for each of {len(took)} answers"
-        )
+        answered(served, visitors, which, words)
+    renewed(served, networks)
+    answered(served, visitors, networks, f"{ALL_SHOPS:,} shops in all, first after new runs and a rest")
     bar("server without kernels, resident", memory(served.process.pid)["VmRSS"] / 1024, 300, "MB")
+
+
+def answered(served: house.Served, visitors: list[house.Visitor], networks: list[str], words: str) -> None:
+    """One round of all readers: what they waited, what it cost, and how busy the machine was."""
+    since = processor_s(served.process.pid)
+    took = asked_at_once(visitors, networks)
+    each = 1000 * (processor_s(served.process.pid) - since) / len(took)
+    bar(f"p95 of {len(visitors)} readers, {words}", p95(took), 500, "ms")
+    print(
+        f"    median {median(took):.0f} ms, {each:.1f} ms of the server's processor for each of {len(took)} answers, "
+        f"load {os.getloadavg()[0]:.1f}"
+    )
+
+
+def renewed(served: house.Served, networks: list[str]) -> None:
+    """A new run in each network; then nobody asks until the server has made of it what it makes ahead."""
+    for network in networks:
+        drawn = {house.DRAWS: house.draws(network)}
+        house.publish(served.workspace, network, "revenue", {"report.html": house.page(network, ())}, drawn=drawn)
+    began, before = time.monotonic(), -1.0
+    while (now := processor_s(served.process.pid)) - before > IDLE_S:
+        before = now
+        time.sleep(3)
+    print(f"    {len(networks)} new runs were read within {time.monotonic() - began:.0f} s in which nobody asked")
 
 
 def bar(what: str, seen: float, most: float, unit: str) -> None:

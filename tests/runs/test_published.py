@@ -8,7 +8,7 @@ import pytest
 
 from barberlab import runs
 from barberlab.errors import BadInput, Damaged, NotAvailable
-from barberlab.runs import published, runner
+from barberlab.runs import inside, published, runner
 from barberlab.scope import Scope
 
 SHOPS = pd.DataFrame({"location_id": ["s1", "s2"], "revenue_cents": [120_00, -5_00]})
@@ -59,6 +59,20 @@ def test_a_scope_of_some_shops_sees_their_rows_and_pages_only(place):
             owner.page(path)
     with pytest.raises(NotAvailable, match="table network of performance: not available: needs the whole network"):
         owner.table("network")
+
+
+def test_a_scope_of_some_shops_reads_no_row_and_no_category_of_others(place, monkeypatch):
+    """A categorical column carries the names of all its categories, whichever rows are left."""
+    shops = SHOPS.astype({"location_id": "category"}).assign(lead=pd.Categorical(["p1", "p2"]))
+    monkeypatch.setattr(published.Published, "_content", lambda *_: inside.parquet(shops))
+    read, rows = pd.read_parquet, []
+    monkeypatch.setattr(pd, "read_parquet", lambda *a, **k: rows.append(read(*a, **k)) or rows[-1])
+    found = latest(place, role="owner", locations=frozenset({"s2"})).table("shops")
+    assert [len(frame) for frame in rows] == [1]
+    assert found["lead"].tolist() == ["p2"]
+    assert (list(found["location_id"].cat.categories), list(found["lead"].cat.categories)) == (["s2"], ["p2"])
+    assert found.attrs == SHOPS.attrs
+    assert found.index.tolist() == [0]
 
 
 def test_nobody_reads_another_network_or_outside_the_outputs(place):

@@ -4,6 +4,8 @@ The attacks go over a real websocket to a real kernel, which tests share; each l
 """
 
 import asyncio
+import contextlib
+import inspect
 import json
 import os
 import re
@@ -18,10 +20,12 @@ from pathlib import Path
 
 import pytest
 from tornado.httpclient import HTTPClientError, HTTPRequest
-from tornado.websocket import websocket_connect
+from tornado.websocket import WebSocketClosedError, websocket_connect
+from voila.tornado.handler import TornadoVoilaHandler
 
 from barberlab.serve import channels, sessions
 from barberlab.serve import kernels as kernels_of_the_server
+from barberlab.serve import live as serve_live
 from serve import house
 from serve.house import Served, Visitor
 
@@ -241,6 +245,14 @@ def test_an_answer_never_holds_a_traceback_or_what_was_printed_to_stderr():
     assert channels.shown({"msg_type": "comm_msg"}, {})
 
 
+def test_a_live_page_that_waits_long_holds_no_script_that_its_policy_refuses():
+    """Voila sends a call of a script for each ten seconds of waiting: `TornadoVoilaHandler.get_generator`."""
+    source = inspect.getsource(TornadoVoilaHandler.get_generator)
+    beat = re.search(r'return "(<script>.*</script>)\\n"', source)[1] + "\n"
+    assert "<script" not in serve_live.kept_alive(beat)
+    assert serve_live.kept_alive("<div>a lever</div>") == "<div>a lever</div>"
+
+
 def test_another_sessions_kernel_does_not_exist(live, alone):
     # The franchisor sees the shop's pages, and the same manager another session: the kernel is neither's.
     for other in (alone.signed_in("fran"), alone.signed_in("mina"), alone.visitor()):
@@ -254,6 +266,46 @@ def test_another_sessions_kernel_does_not_exist(live, alone):
             asked = other.ask(method, address, b"", {"X-XSRFToken": token})
             assert asked.status in (401, 404), (method, asked.status)
     assert refused(live, live.visitor) == 101
+
+
+def many(live: Live, how_many: int, *, at_once: bool) -> list[bool]:
+    """Which of so many websockets to one's own kernel are still open and answer, in the order they were opened."""
+    cookie = "; ".join(f"{name}={value}" for name, value in live.visitor.cookies.items())
+
+    async def answers(socket) -> bool:
+        await socket.write_message(json.dumps(message("comm_info_request", {"target_name": "jupyter.widget"})))
+        while (came := await asyncio.wait_for(socket.read_message(), 30)) is not None:
+            if json.loads(came)["header"]["msg_type"] == "comm_info_reply":
+                return True
+        return False
+
+    async def open_all() -> list[bool]:
+        requests = [HTTPRequest(f"{live.address}{k}", headers={"Cookie": cookie}) for k in range(how_many)]
+        if at_once:
+            sockets = await asyncio.gather(*map(websocket_connect, requests))
+        else:
+            sockets = [await websocket_connect(request) for request in requests]
+        await asyncio.sleep(1)
+        found = []
+        for socket in sockets:
+            with contextlib.suppress(WebSocketClosedError):
+                found.append(await answers(socket))
+                continue
+            found.append(False)
+        for socket in sockets:
+            socket.close()
+        return found
+
+    return asyncio.run(open_all())
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_a_kernel_answers_so_many_websockets_of_its_session_and_no_more(live, at_once):
+    most = channels.MOST_OF_KERNEL
+    answered = many(live, 3 * most, at_once=at_once)
+    assert sum(answered) == most
+    assert at_once or answered[-most:] == [True] * most, "a page that lost its own is never locked out"
+    assert models(live), "the kernel lives, and places are free again"
 
 
 def test_a_websocket_that_another_sites_page_opens_is_refused(live):

@@ -37,7 +37,7 @@ def link(text: str, href: str) -> Mark:
     """A link within the published pages. Raises BadInput for an address that leaves them."""
     if ":" in href or "\\" in href or href.startswith("//"):
         raise BadInput(f"link {text!r} leads to {href!r}; pages link to each other only, by relative address")
-    return Mark(Markup('<a href="{}">{}</a>').format(href, text))
+    return Mark(Markup(f'<a href="{escape(href)}">{escape(text)}</a>'))
 
 
 def under(text: Mark | str, small: str) -> Mark:

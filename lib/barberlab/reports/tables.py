@@ -50,7 +50,8 @@ def table(frame: pd.DataFrame, columns: Sequence[Column], caption: str = "") -> 
         raise BadInput(f"table: no column {', '.join(map(repr, unknown)) or 'asked for'}; the frame has {have}")
     head = Markup("").join(_heading(column) for column in columns)
     cells = [[_cell(value, column) for value in frame[column.key]] for column in columns]
-    rows = Markup("").join(_row(columns, values) for values in zip(*cells, strict=True))
+    before = _opened(columns)
+    rows = Markup("".join(_row(before, values) for values in zip(*cells, strict=True)))
     title = Markup("<caption>{}</caption>").format(caption) if caption else ""
     return Markup('<table class="t">{}<thead><tr>{}</tr></thead><tbody>{}</tbody></table>').format(title, head, rows)
 
@@ -77,13 +78,15 @@ def _heading(column: Column) -> Markup:
     return Markup('<th scope="col"{}>{}{}</th>').format(_attributes(column.classes), column.label, unit)
 
 
-def _row(columns: Sequence[Column], values: Sequence[Markup]) -> Markup:
-    first = Markup('<th scope="row"{}>{}</th>').format(_attributes(columns[0].classes), values[0])
-    rest = (
-        Markup("<td{}>{}</td>").format(_attributes(column.classes), value)
-        for column, value in zip(columns[1:], values[1:], strict=True)
-    )
-    return Markup("<tr>{}{}</tr>").format(first, Markup("").join(rest))
+def _opened(columns: Sequence[Column]) -> list[Markup]:
+    first, *rest = (_attributes(column.classes) for column in columns)
+    return [Markup('<th scope="row"{}>').format(first), *(Markup("<td{}>").format(classes) for classes in rest)]
+
+
+def _row(before: Sequence[Markup], values: Sequence[Markup]) -> str:
+    # Joined as text, because all of it is escaped: a list of hundreds of shops is made while somebody waits.
+    rest = "".join(f"{opened}{value}</td>" for opened, value in zip(before[1:], values[1:], strict=True))
+    return f"<tr>{before[0]}{values[0]}</th>{rest}</tr>"
 
 
 def _cell(value: object, column: Column) -> Markup:

@@ -70,14 +70,10 @@ class Published:
             raise BadInput(f"{self.manifest.report} keeps no table {name!r}; it keeps {', '.join(self.tables())}")
         import pandas as pd  # noqa: PLC0415
 
-        frame = pd.read_parquet(io.BytesIO(self._content(f"tables/{name}.parquet")))
+        content = io.BytesIO(self._content(f"tables/{name}.parquet"))
         if self.scope.locations is None:
-            return frame
-        if SHOP not in frame:
-            raise NotAvailable(
-                f"table {name} of {self.manifest.report}", f"the whole network's scope: it has no {SHOP}"
-            )
-        return frame[frame[SHOP].isin(self.scope.locations)].reset_index(drop=True)
+            return pd.read_parquet(content)
+        return self._own_rows(name, content)
 
     def results(self) -> dict[str, Any]:
         """The run's results.json: numbers with unit, moment and intervals; see results.py. Of the whole network."""
@@ -123,6 +119,20 @@ class Published:
     def posteriors(self) -> list[str]:
         """Names of the draws that the notebook kept."""
         return [Path(path).stem for path in self.manifest.files if path.startswith("posterior/")]
+
+    def _own_rows(self, name: str, content: io.BytesIO) -> pd.DataFrame:
+        """The rows of the scope's shops; others' are left out while the file is read, and never become a frame."""
+        import pandas as pd  # noqa: PLC0415
+        import pyarrow.parquet as pq  # noqa: PLC0415
+
+        if SHOP not in pq.read_schema(content).names:
+            needs = f"the whole network's scope: it has no {SHOP}"
+            raise NotAvailable(f"table {name} of {self.manifest.report}", needs)
+        content.seek(0)
+        frame = pd.read_parquet(content, filters=[(SHOP, "in", sorted(self.scope.locations))])
+        # A categorical column names all its categories, whichever rows are left.
+        spare = frame.select_dtypes("category").columns
+        return frame.assign(**{one: frame[one].cat.remove_unused_categories() for one in spare})
 
     def _whole(self, path: str) -> bytes:
         if self.scope.locations is not None:

@@ -8,8 +8,10 @@ import errno
 import importlib
 import secrets
 import socket
+import sys
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from jupyter_server.auth.identity import IdentityProvider, User
 from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop, PeriodicCallback
 from tornado.netutil import bind_sockets
+from tornado.web import RequestHandler
 from traitlets.config import Config
 from voila.app import Voila
 
@@ -27,6 +30,8 @@ from barberlab.errors import BadInput
 from barberlab.reports import doors
 from barberlab.serve import gate, kernels, live, login, oidc, pages
 from barberlab.serve.channels import Channels
+from barberlab.serve.people import Person
+from barberlab.serve.readying import LOOK_MS, Quiet, Readying
 from barberlab.serve.sessions import Session, Sessions
 from barberlab.serve.shelf import Shelf
 from barberlab.serve.users import Users
@@ -34,7 +39,10 @@ from barberlab.serve.watch import Watch, log
 from barberlab.workspace import Workspace
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
-_SWEEP_MS, _WARM_MS = 10_000, 60_000
+_SWEEP_MS = 10_000
+# An answer of a millisecond reads, sums and sends, and each time would wait this long for a page that is being made;
+# Python's own 5 ms are for threads that all compute.
+_SWITCH_S = 0.0005
 _LONGEST_BODY, _LONGEST_HEADER = 64 * 1024, 16 * 1024
 _TEMPLATES = Path(__file__).parent / "templates"
 # A live page needs the controls and nothing else of JupyterLab.
@@ -127,6 +135,8 @@ class Server(Voila):
         users, shelf = Users(), Shelf(self.options.workspace)
         users.names()
         self.sessions = Sessions(users, time.monotonic, self._ended)
+        self.quiet = Quiet()
+        self.readying = Readying(shelf, lambda: self._people(users), self.quiet)
         self.watch = Watch(lambda: len(self.kernel_manager.owned), lambda: len(self.sessions), shelf.ages)
         provider = oidc.settings(users.place.parent)
         public = urlsplit(self.options.public).netloc.lower()
@@ -178,7 +188,16 @@ class Server(Voila):
         ]
         # Of two handlers for one address the first answers, so ours go first.
         every = [*own, *super().init_handlers(), (r".*", pages.Nothing)]
-        return [(path, gate.gated(handler, path, self.watch.observe), *rest) for path, handler, *rest in every]
+        return [(path, gate.gated(handler, path, self._observed), *rest) for path, handler, *rest in every]
+
+    def _observed(self, handler: RequestHandler) -> None:
+        self.quiet.broken()
+        self.watch.observe(handler)
+
+    def _people(self, users: Users) -> Iterator[Person]:
+        """Who may come: all accounts, and those whose rights came with their sign-in."""
+        yield from filter(None, map(users.person, users.names()))
+        yield from (session.person for session in self.sessions if session.provided)
 
     def listen(self) -> None:
         """Serve until told to stop."""
@@ -188,8 +207,9 @@ class Server(Voila):
         )  # fmt: skip
         server.add_sockets(_bound(self.options))
         self.ioloop = IOLoop.current()
-        sweeper = PeriodicCallback(self._sweep, _SWEEP_MS)
-        sweeper.start()
+        sys.setswitchinterval(_SWITCH_S)
+        for task, every_ms in ((self._sweep, _SWEEP_MS), (self.readying.look, LOOK_MS)):
+            PeriodicCallback(task, every_ms).start()
         log("listens", port=self.options.port)
         try:
             self.ioloop.start()

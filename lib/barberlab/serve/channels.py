@@ -4,7 +4,10 @@ Voila drops messages that would run code. What is left can still make any widget
 what was never meant to be changed; so a page may only move the controls that its notebook made.
 """
 
+import asyncio
 import json
+import weakref
+from collections import deque
 from typing import Any
 
 from jupyter_server.services.kernels.connection.base import deserialize_msg_from_ws_v1
@@ -14,6 +17,9 @@ _V1 = "v1.kernel.websocket.jupyter.org"
 # What a person does to a control. Ends, steps, layouts and styles are the notebook's.
 _MOVED = {"value", "index"}
 _LONGEST = 64 * 1024
+# A page has one; another is a reload whose old one has not yet been missed, or a second tab.
+MOST_OF_KERNEL = 4
+_POLICY = 1008  # RFC 6455, 7.4.1: a rule of the server's is broken
 
 
 def passes(channel: str | None, header: Any, content: Any) -> bool:
@@ -49,8 +55,40 @@ def shown(header: Any, content: Any) -> bool:
     return not (kind == "stream" and isinstance(content, dict) and content.get("name") == "stderr")
 
 
+_OF_KERNEL: weakref.WeakKeyDictionary[Any, deque["Channels"]] = weakref.WeakKeyDictionary()
+
+
 class Channels(ZMQChannelsWebsocketConnection):
-    """Jupyter's connection of a websocket and a kernel, with `passes` and `shown` in between."""
+    """Jupyter's connection of a websocket and a kernel, with `passes` and `shown` in between.
+
+    A kernel has at most MOST_OF_KERNEL; one more closes the oldest, so that a page that lost its own is not locked out.
+    """
+
+    async def prepare(self) -> None:
+        """Take a place, before anything is waited for: many that are opened at once must not all find one."""
+        own = _OF_KERNEL.setdefault(self.kernel_manager, deque())
+        own.append(self)
+        while len(own) > MOST_OF_KERNEL:
+            own.popleft().websocket_handler.close(_POLICY, "a newer page took its place")
+        await super().prepare()
+
+    def connect(self) -> asyncio.Future[None] | None:
+        """As Jupyter's, unless newer ones took the place while this one was being prepared."""
+        if self in _OF_KERNEL.get(self.kernel_manager, ()):
+            return super().connect()
+        # Counted, because its end is.
+        self.multi_kernel_manager.notify_connect(self.kernel_id)
+        self.websocket_handler.close(_POLICY, "a newer page took its place")
+        refused = asyncio.get_running_loop().create_future()
+        refused.set_result(None)
+        return refused
+
+    def disconnect(self) -> None:
+        """As Jupyter's; the place is free."""
+        own = _OF_KERNEL.get(self.kernel_manager, deque())
+        if self in own:
+            own.remove(self)
+        super().disconnect()
 
     def handle_incoming_message(self, incoming_msg: str | bytes) -> None:
         """To the kernel, if it may; what cannot be read is dropped like what may not pass."""

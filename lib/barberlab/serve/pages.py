@@ -203,10 +203,15 @@ async def read_ahead(person: Person, shelf: Shelf) -> None:
     for network in list(person.networks)[:MOST_AHEAD]:
         # What cannot be read says so to whoever opens it.
         with contextlib.suppress(BarberlabError, OSError):
-            listed(person, network, shelf)
-            if gate.may(person, gate.Page("shops", network)):
-                await together_of(person, network, shelf)
+            await make_ready(person, network, shelf)
         await asyncio.sleep(0)
+
+
+async def make_ready(person: Person, network: str, shelf: Shelf) -> None:
+    """Have what `person` will open first in a network made; raises what opening it would."""
+    listed(person, network, shelf)
+    if gate.may(person, gate.Page("shops", network)):
+        await together_of(person, network, shelf)
 
 
 MOST_AHEAD = 50

@@ -5,13 +5,11 @@ manifest each time it is handed out. While a new run is being published the old 
 """
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from barberlab import files
 from barberlab.data.moments import last_day
@@ -24,9 +22,9 @@ from barberlab.runs.outputs import PAGE, Outputs
 from barberlab.runs.pages import STALE_DAYS, Standing
 from barberlab.runs.published import Published
 from barberlab.scope import Scope
+from barberlab.serve.remembered import Remembered
 from barberlab.workspace import Workspace
 
-MOST_REMEMBERED = 800
 _DAY_S = 86_400.0
 # One at a time: they wait for the same core as all who read, and each for a few hundredths of a second.
 _MAKERS = ThreadPoolExecutor(1, thread_name_prefix="make")
@@ -37,7 +35,7 @@ class Shelf:
 
     def __init__(self, workspace: Workspace, now: Callable[[], datetime] = lambda: datetime.now(UTC)):
         self.workspace, self.now = workspace, now
-        self._remembered: OrderedDict[tuple, tuple[Hashable, Any]] = OrderedDict()
+        self.remembered = Remembered()
         self._making: dict[tuple, asyncio.Future[str]] = {}
 
     def published(self, scope: Scope, report: str) -> Published:
@@ -57,7 +55,7 @@ class Shelf:
             html = self.published(scope, report).page(path)
         except Damaged:
             # A run that was pruned between the look at its pointer and the look at its page has a successor.
-            self._remembered.clear()
+            self.remembered.clear()
             html = self.published(scope, report).page(path)
         return self.behind(scope, report, html)
 
@@ -89,27 +87,30 @@ class Shelf:
         Raises what `make` raises, each time.
         """
         stamp = tuple((report, run.manifest.run_id) for report, run in found.items())
-        known = self._remembered.get(("made", what, scope))
-        if known is None or known[0] != stamp:
-            key = (what, scope, stamp)
+        own, key = ("made", what, scope), (what, scope, stamp)
+        if not self.remembered.has(own, stamp):
             if key not in self._making:
                 self._making[key] = asyncio.get_running_loop().run_in_executor(_MAKERS, make)
                 self._making[key].add_done_callback(lambda _: self._making.pop(key, None))
             # Shielded: whoever leaves must not take the page from those who wait for it as well.
             html = await asyncio.shield(self._making[key])
-            return self._known(("made", what, scope), stamp, lambda: html)
-        return known[1]
+            return self.remembered.get(own, stamp, lambda: html)
+        return self.remembered.get(own, stamp, make)
 
     def standings(self, network: str) -> list[Standing]:
         """How each report of the network stands, published and failed."""
+        own = ("standings", network)
+        return self.remembered.get(own, self.stamp(network), lambda: published.standings(self.workspace, network))
+
+    def stamp(self, network: str) -> tuple:
+        """What is another once a run of the network has been published, has failed, or was removed."""
         folder = outputs.of(self.workspace, network).folder
-        stamp = _stamp(folder, folder / "latest.json", folder / "failed")
-        return self._known(("standings", network), stamp, lambda: published.standings(self.workspace, network))
+        return _stamp(folder, folder / "latest.json", folder / "failed")
 
     def list_of(self, scope: Scope, barber: str, made: Callable[[], str]) -> str:
         """The list of what a scope may open, made anew where a report, its failures or the day are others."""
         stamp = (tuple(self.standings(scope.network)), self.now().date())
-        return self._known(("list", scope, barber), stamp, made)
+        return self.remembered.get(("list", scope, barber), stamp, made)
 
     def name(self, network: str) -> str:
         """What the network is called, as far as it was ever run."""
@@ -121,14 +122,14 @@ class Shelf:
             found = self.published(scope, report)
             if "locations" in found.tables():
                 key = ("shops", scope.network, scope.locations)
-                return self._known(key, found.manifest.run_id, lambda one=found: _names(one))
+                return self.remembered.get(key, found.manifest.run_id, lambda one=found: _names(one))
         return {}
 
     def barbers(self, scope: Scope, report: str) -> dict[tuple[str, str], str]:
         """Names by ("shop", file name of its id) and ("barber", file name of the pseudonym)."""
         found = self.published(scope, report)
         key = ("barbers", scope.network, scope.locations, report)
-        return self._known(key, found.manifest.run_id, lambda: _barbers(found))
+        return self.remembered.get(key, found.manifest.run_id, lambda: _barbers(found))
 
     def ages(self) -> dict[tuple[str, str], float]:
         """Days since the end of the data of each published report, by network and report."""
@@ -151,20 +152,11 @@ class Shelf:
 
     def _pointers(self, home: Outputs) -> dict[str, dict[str, str]]:
         latest = home.folder / "latest.json"
-        return self._known(("pointers", home.network), _stamp(latest), home.pointers)
+        return self.remembered.get(("pointers", home.network), _stamp(latest), home.pointers)
 
     def _manifest(self, home: Outputs, run_id: str, sha256: str) -> manifests.Manifest:
         key = ("manifest", home.network, run_id)
-        return self._known(key, sha256, lambda: manifests.read_alone(home.run(run_id), sha256))
-
-    def _known(self, key: tuple, stamp: Hashable, read: Callable[[], Any]) -> Any:
-        known = self._remembered.get(key)
-        if known is None or known[0] != stamp:
-            known = self._remembered[key] = (stamp, read())
-            while len(self._remembered) > MOST_REMEMBERED:
-                self._remembered.popitem(last=False)
-        self._remembered.move_to_end(key)
-        return known[1]
+        return self.remembered.get(key, sha256, lambda: manifests.read_alone(home.run(run_id), sha256))
 
 
 def _stamp(*paths: Path) -> tuple:
