@@ -270,3 +270,13 @@ def test_a_figure_in_yen_has_no_cents():
     frame = showcase.months([1_200_000.0, 1_450_000, 1_300_000])
     figure = figures.trend(frame, "month", "takings", form=prose.Money("JPY"), title="T", subtitle="S")
     assert "¥1.30M" in texts(figure.wide)
+
+
+def test_a_barber_and_shop_too_long_for_a_phone_take_two_lines_there_and_none_is_cut():
+    sizes = {"mid": 0.2, "low80": 0.15, "high80": 0.25, "low95": 0.1, "high95": 0.3, "real": True}
+    frame = pd.DataFrame([{"who": "Goran A., Station Square", **sizes}])
+    found = figures.ranges(frame, "who", *sizes, title="A title", subtitle="A subtitle", slug="ranges")
+    assert "Goran A., Station Square" in found.wide
+    assert "Goran A.," in found.phone
+    assert "Station Square" in found.phone
+    assert "…" not in found.phone

@@ -116,7 +116,7 @@ def test_what_is_no_probability_is_refused(p):
         (50_000, 240_000, USD, "prose", "$500 to $2,400"),
         (50_000, 240_000, USD, "table", "$500–$2,400"),
         (-600_000, 3_800_000, USD, "table", "−$6,000 to $38,000"),
-        (90_000_000, 110_000_000, USD, "table", "$0.90M–$1.10M"),
+        (90_000_000, 110_000_000, USD, "table", "$900k–$1.10M"),
         (4_500, 4_700, USD, "table", "$45.00–$47.00"),
         (120_000, 250_000, prose.Money("JPY"), "table", "¥120,000–¥250,000"),
         (0.627, 0.641, prose.Rate(), "table", "62.7–64.1%"),
@@ -135,6 +135,18 @@ def test_a_range_is_rounded_to_its_own_width(low, high, form, style, said):
 def test_an_estimate_and_its_range_share_one_precision():
     """look.md: width $2,200 gives $1,400, $300 to $2,500."""
     assert prose.estimate(141_300, 31_200, 251_200, USD) == ("$1,400", "8 in 10: $300 to $2,500")
+
+
+@pytest.mark.parametrize(
+    ("ends", "said"),
+    [
+        ((99_000_000, 95_000_000, 103_000_000), ("$990k", "8 in 10: $950k to $1.030M")),
+        ((99_960_000, 99_000_000, 101_000_000), ("$1.000M", "8 in 10: $990k to $1.010M")),
+        ((40_000_000, -20_000_000, 110_000_000), ("$400k", "8 in 10: −$200k to $1.1M")),
+    ],
+)
+def test_what_is_no_million_is_not_said_in_millions(ends, said):
+    assert prose.estimate(*ends, USD) == said
 
 
 def test_rounding_never_moves_a_range_by_more_than_half_a_tenth_of_its_width():

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from barberlab.reports import board_clients, pages, prose, shop_board, tables
+from barberlab.reports import board_clients, executive, pages, prose, shop_board, tables
 from barberlab.reports.asking import SHORT_ID
 from barberlab.reports.blocks import Block, Foot, Headline, Paragraph, TableBlock
 from barberlab.reports.executive import currency, facts, names, told
@@ -27,7 +27,7 @@ def page(found: Everything, shop: str, run_id: str) -> str:
     who = prose.plural(asked, "client") if asked else "nobody"
     front = Headline(f"{name}: {who} to ask back this week", eyebrow=f"{name} · {facts(mine)['name']}")
     sections = [pages.Section("The list", (listed(mine, rows),)), pages.Section("How to use it", (Paragraph(_HOW),))]
-    body, contents = pages.compose([front], sections)
+    body, contents = pages.compose([front, executive.status(mine)], sections)
     said = (f"Run {run_id}", f"Clients of {run.run_id}")
     home = (f"../{shop_board.href(shop)}", name)
     network = facts(mine)["name"] or found.network

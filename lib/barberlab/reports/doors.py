@@ -30,11 +30,15 @@ class Door:
 
 @dataclass(frozen=True)
 class Group:
-    """Doors of one kind under a heading; `missing` says what would bring some, where there is none."""
+    """Doors of one kind under a heading; `missing` says what would bring some, where there is none.
+
+    says: the heading of what stands beside each.
+    """
 
     heading: str
     doors: Sequence[Door]
     missing: str = ""
+    says: str = "How it stands"
 
 
 def house(title: str, lede: str, groups: Sequence[Group], token: str, network: str = "", home: bool = True) -> str:
@@ -56,7 +60,7 @@ def _card(group: Group) -> Markup:
             "says": [marks.tag(door.says, door.state) if door.state else door.says for door in group.doors],
         }
     )
-    columns = [tables.Column("name", group.heading), tables.Column("says", "How it stands")]
+    columns = [tables.Column("name", group.heading), tables.Column("says", group.says)]
     columns = columns if any(door.says for door in group.doors) else columns[:1]
     return Markup('<div class="card"><div class="scroll">{}</div></div>').format(tables.table(frame, columns))
 
@@ -92,6 +96,14 @@ def behind(page: str, reason: str, data_to: str) -> str:
 def aged(page: str, days: int) -> str:
     """A published page with a line on top: nothing newer has come for so many days."""
     return _under(page, blocks.Notice(f"The data are {days:,} days old.", "Nothing newer was published since."))
+
+
+def with_ways(page: str, ways: Sequence[tuple[str, str]], here: str) -> str:
+    """A published page with a bar of links under its head: (address, words) of each; `here` is the page's own."""
+    if not ways:
+        return page
+    bar = blocks.templates().get_template("doors.html").module.ways(ways, here)
+    return page.replace("</header>", f"</header>\n{bar}", 1)
 
 
 def without_ways(page: str, to: str) -> str:

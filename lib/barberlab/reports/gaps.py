@@ -13,7 +13,8 @@ from barberlab.reports.tables import Column
 from barberlab.reports.ticks import nice_ticks
 
 MOST_ROWS, MOST_ROWS_ON_A_PHONE = 40, 20
-_ROW = 20  # px
+_ROW, _LINE = 20, 14  # px
+_NAME, _NAME_ON_A_PHONE = 200, 118  # px
 _COLUMNS = ["label", "mid", "low80", "high80", "low95", "high95", "real"]
 _CHANGE = prose.Change()
 
@@ -55,7 +56,7 @@ def ranges(
     def draw(sheet: Sheet) -> None:
         _caterpillar(sheet, shown[sheet.phone], plan)
 
-    heights = tuple(len(rows) * _ROW + 34 for rows in shown.values())
+    heights = tuple(len(rows) * _row(rows, on_phone) + 34 for on_phone, rows in shown.items())
     notes = {"wide_note": _left_out(data, shown[False]), "phone_note": _left_out(data, shown[True])}
     columns = [Column("label", label.replace("_", " ").capitalize()), Column("mid", "Middle", form.table)]
     columns += [
@@ -117,9 +118,10 @@ def _chosen(data: pd.DataFrame, shown: pd.DataFrame) -> str:
 
 
 def _caterpillar(sheet: Sheet, rows: pd.DataFrame, plan: _Caterpillar) -> None:
-    most = 118 if sheet.phone else 200
-    names = [shortened(str(row.label), most, bold=row.real) for row in rows.itertuples()]
-    left = 14 + max(text_width(name, bold=row.real) for name, row in zip(names, rows.itertuples(), strict=True))
+    names = [_lines(row, sheet.phone) for row in rows.itertuples()]
+    left = 14 + max(
+        text_width(one, bold=row.real) for row, name in zip(rows.itertuples(), names, strict=True) for one in name
+    )
     ax = sheet.axes(left, 4, 26, 8)
     places = np.arange(len(rows))[::-1]
     ax.set_ylim(-0.5, len(rows) - 0.5)
@@ -131,9 +133,23 @@ def _caterpillar(sheet: Sheet, rows: pd.DataFrame, plan: _Caterpillar) -> None:
     ax.scatter(rows["mid"], places, s=38, c=dots, edgecolors=INK["surface"], linewidths=1.3, zorder=3)
     for place, name, row in zip(places, names, rows.itertuples(), strict=True):
         bold = {"weight": "bold", "color": INK["ink"]} if row.real else {}
-        note(ax, (0, place), name, shift=(-10, 0), xycoords=ax.get_yaxis_transform(), ha="right", **bold)
+        for up, line in zip((0,) if len(name) == 1 else (_LINE / 2, -_LINE / 2), name, strict=True):
+            note(ax, (0, place), line, shift=(-10, up), xycoords=ax.get_yaxis_transform(), ha="right", **bold)
         if row.real:
             _value(ax, place, row, plan)
+
+
+def _lines(row: object, on_phone: bool) -> list[str]:
+    """A row's name; one that is too long for a phone breaks after its comma, and what is too long still is cut."""
+    most, name = _NAME_ON_A_PHONE if on_phone else _NAME, str(row.label)
+    first, comma, rest = name.partition(", ")
+    whole = not on_phone or not comma or text_width(name, bold=row.real) <= most
+    return [shortened(line, most, bold=row.real) for line in ([name] if whole else [f"{first},", rest])]
+
+
+def _row(rows: pd.DataFrame, on_phone: bool) -> int:
+    """Height of a row in px, as high as the name with most lines."""
+    return _ROW + _LINE * (max(len(_lines(row, on_phone)) for row in rows.itertuples()) - 1)
 
 
 def _value(ax: Axes, place: int, row: object, plan: _Caterpillar) -> None:

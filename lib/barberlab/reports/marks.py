@@ -40,6 +40,11 @@ def link(text: str, href: str) -> Mark:
     return Mark(Markup(f'<a href="{escape(href)}">{escape(text)}</a>'))
 
 
+def unbroken(text: str) -> Mark:
+    """Text that stays on one line, such as a code with a hyphen in it."""
+    return Mark(Markup('<span class="one">{}</span>').format(text))
+
+
 def under(text: Mark | str, small: str) -> Mark:
     """A value with a quieter line under it, such as its range."""
     return Mark(Markup('{} <small class="under">{}</small>').format(text, small))

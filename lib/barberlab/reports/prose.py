@@ -216,8 +216,12 @@ class Money(Format):
         return money(value, self.currency, "table")
 
     def at(self, value: float, step: float, size: float | None = None) -> str:
-        largest = max(abs(value), size or 0)
-        return self._scaled(value, step, (6, "M") if self._units(largest) >= 1_000_000 else (0, ""))
+        million, rounded = 1_000_000, self._units(abs(float(_stepped(value, step))))
+        if self._units(max(abs(value), size or 0)) < million:
+            return self._scaled(value, step, (0, ""))
+        # Beside millions, what is none itself is said in thousands: $990k to $1.03M, and not $0.99M.
+        small = (3, "k") if self._units(step) >= 1000 else (0, "")
+        return self._scaled(value, step, (6, "M") if rounded >= million else small)
 
     def ticks(self, values: Sequence[float]) -> list[str]:
         largest = self._units(max(map(abs, values), default=0))

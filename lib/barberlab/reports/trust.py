@@ -36,8 +36,9 @@ def gates(quality: pd.DataFrame) -> TableBlock:
     frame = quality.reset_index()
     frame["verdict"] = [marks.tag(*_SIGN[None if pd.isna(passed) else bool(passed)]) for passed in frame["passed"]]
     frame["words"] = frame["words"].str.capitalize()
+    frame["code"] = [marks.unbroken(gate) for gate in frame["gate"]]
     columns = [
-        tables.Column("gate", "Check"),
+        tables.Column("code", "Check"),
         tables.Column("words", "What must hold"),
         tables.Column("counted", "What was counted", secondary=True),
         tables.Column("verdict", "Verdict"),

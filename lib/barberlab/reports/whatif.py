@@ -186,7 +186,7 @@ def blocks(base: Base, shop: str, setting: Setting) -> list[Block]:
         _headline(base, shop, played),
         _numbers(base, played),
         *lacking,
-        Heading("Month by month"),
+        Heading("The months ahead"),
         futures(base, shop, played),
         *taken,
         Notice("Revenue, before any cost.", "Nothing here is saved, sent or changed.", state="stale"),
@@ -214,12 +214,17 @@ def _span(base: Base) -> str:
     return f"{prose.month(first)} to {prose.month(last)}" if len(months) > 1 else prose.month(first)
 
 
+def _counted(base: Base) -> str:
+    months = base.known["period"]
+    return f"counted to {prose.month(months.max())}" if len(months) else "nothing counted yet"
+
+
 def _is_still(played: Played) -> bool:
     return not played.difference.any()
 
 
 def _headline(base: Base, shop: str, played: Played) -> Headline:
-    eyebrow = f"What if · {_whose(base, shop)}"
+    eyebrow = f"What if · {_whose(base, shop)} · {_counted(base)}"
     futures = prose.count(played.paths.shape[-1])
     paired = f"The same {futures} simulated futures with and without it, {_span(base)}."
     if _is_still(played):

@@ -130,7 +130,7 @@ def _page(notebook: nbformat.NotebookNode, context: Context) -> str:
         network=context.facts.get("name") or context.network,
         facts=facts,
         foot=foot,
-        home=(f"{'../' * (2 if context.aside else 1)}index.html", "All reports"),
+        home=(f"{'../' * (2 if context.aside else 1)}index.html", "All pages"),
         kind="board" if is_board else "",
     )
 

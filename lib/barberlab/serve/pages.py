@@ -102,7 +102,7 @@ class Published(Own):
             shown = self.shelf.page(scope, report, page)
             if wanted.kind == "shop" and not gate.may(self.person, gate.Page("clients", network, wanted.shop)):
                 shown = doors.without_ways(shown, "../clients/")
-            self.show(shown)
+            self.show(doors.with_ways(shown, _ways(self.person, scope, self.shelf), self.request.path))
         except NotAvailable as error:
             if page != PAGE or not _is_known(self.settings["workspace"], report):
                 raise HTTPError(404) from None
@@ -117,6 +117,7 @@ class Shops(Own):
         """The page; made of what the last runs kept where nobody of the same rights has asked since."""
         try:
             html = await together_of(self.person, network, self.shelf)
+            html = doors.with_ways(html, _ways(self.person, self.person.scope(network), self.shelf), self.request.path)
         except (NotAvailable, Damaged) as error:
             home = (f"/n/{network}/", "All pages")
             needs = error.needs if isinstance(error, NotAvailable) else "its report to be run again"
@@ -219,6 +220,7 @@ TITLES = {"region": "Your region", "owner": "Your shops", "manager": "Your shop"
     ("franchisor", "analyst"), "All shops"
 )
 _TOKEN = "0000-token-of-the-form-0000"
+_ON_THE_WAY = {"executive": "Overview", "manager": "Every shop"}
 _BOARDS = {"executive": "The network in two minutes", "manager": "Every shop’s board"}
 # What a door to a shop's page says after its name: of a report, and (True) of a board.
 _OF_A_SHOP = {False: {"shop": ", in full"}, True: {"shop": "", "clients": ", clients to ask back"}}
@@ -245,14 +247,14 @@ def _groups(person: Person, scope: Scope, shelf: Shelf) -> Sequence[doors.Group]
         yield doors.Group("Reports", [_report(one, shelf.now()) for one in rest], run)
     if gate.may(person, gate.Page("shops", scope.network)):
         door = doors.Door(TITLES[person.role], f"/n/{scope.network}/shops", "revenue so far and ahead")
-        yield doors.Group("Together", [door] if standings else [], run)
+        yield doors.Group("Together", [door] if standings else [], run, says="What it shows")
     if "shop" in gate.ACCESS[person.role]:
         yield doors.Group("Shops", _shops(person, scope, shelf, standings), run)
     if "barber" in gate.ACCESS[person.role]:
         heading = "Your figures" if person.barber else "Barbers"
         yield doors.Group(heading, _figures(person, scope, shelf, standings), "a run that makes barbers' pages")
     if gate.may(person, gate.Page("whatif", scope.network)):
-        yield doors.Group("Live", [doors.Door("What if", f"/n/{scope.network}/what-if")])
+        yield doors.Group("Try a change", [doors.Door("What if", f"/n/{scope.network}/what-if")])
 
 
 def _boards(person: Person, scope: Scope, shelf: Shelf) -> list[Standing]:
@@ -261,6 +263,21 @@ def _boards(person: Person, scope: Scope, shelf: Shelf) -> list[Standing]:
         return []
     found = [one for one in shelf.standings(scope.network) if one.report in BOARDS]
     return sorted(found, key=lambda one: BOARDS.index(one.report))
+
+
+def _ways(person: Person, scope: Scope, shelf: Shelf) -> list[tuple[str, str]]:
+    """What of the network is one step away from each of its pages: its boards, all one's shops, what if."""
+    network = scope.network
+    found = [
+        (f"/n/{network}/{one.report}/{PAGE}", _ON_THE_WAY[one.report])
+        for one in _boards(person, scope, shelf)
+        if one.page
+    ]
+    if gate.may(person, gate.Page("shops", network)):
+        found.append((f"/n/{network}/shops", TITLES[person.role] + " together" * (scope.locations is None)))
+    if gate.may(person, gate.Page("whatif", network)):
+        found.append((f"/n/{network}/what-if", "What if"))
+    return found
 
 
 def _first(person: Person, scope: Scope, shelf: Shelf) -> str | None:
