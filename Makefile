@@ -36,7 +36,7 @@ test-all: setup  ## the quick suite and the slow one
 	$(PYTEST) -n 2 -m 'slow or not slow'
 
 browser: setup   ## pages in the system's Chromium (CHROMIUM= names another); pictures of them in screenshots/
-	BARBERLAB_BROWSER=required CHROMIUM="$(CHROMIUM)" $(BIN)/python -m pytest -m 'slow or not slow' tests/browser
+	BARBERLAB_BROWSER=required CHROMIUM="$(CHROMIUM)" $(PYTEST) -n 2 --dist worksteal -m 'slow or not slow' tests/browser
 
 lab: setup       ## JupyterLab in the same environment
 	$(BIN)/jupyter lab --notebook-dir=notebooks
