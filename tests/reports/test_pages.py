@@ -9,7 +9,7 @@ from markupsafe import Markup
 from showcase import ATTACK, every_page, trend
 
 from barberlab.errors import BadInput, GateFailed
-from barberlab.reports import accessible, blocks, pages
+from barberlab.reports import accessible, blocks, doors, pages
 
 PAGE = every_page()
 
@@ -185,3 +185,12 @@ def test_a_body_with_its_own_title_gets_no_second_one():
     body = Markup("<h1>Own</h1>")
     assert pages.page("Other", body).count("<h1") == 1
     assert "<h1>Other</h1>" in pages.page("Other", Markup("<p>x</p>"))
+
+
+def test_a_bar_under_the_head_leads_on_and_says_where_one_is():
+    page = "<body><header>head</header><main></main></body>"
+    found = doors.with_ways(page, [("/n/a/shops", "All <shops>"), ("/n/a/what-if", "What if")], "/n/a/what-if")
+    assert '<a href="/n/a/shops">All &lt;shops&gt;</a>' in found
+    assert '<a href="/n/a/what-if" aria-current="page">What if</a>' in found
+    assert found.index("</header>") < found.index("What if") < found.index("<main>")
+    assert doors.with_ways(page, [], "/n/a/") == page
