@@ -8,7 +8,8 @@ difference in revenue, known up to the chance of the runs, which is printed. It 
 that the forecast of that day and the lever's assumptions give, plain and with that chance added to its draws (by which
 an interval that is right holds the mean of a few runs as often as it says): prices 8 % up in all shops, one shop shut
 for three weeks, its busiest barber gone, one send-out to all who may be written to.
-Hours and chairs are not played: a longer day or a new barber is no part of the simulated story.
+Hours and chairs are not played: a longer day or a new barber is no part of the simulated story. Networks that close a
+shop for good around then are left out: whoever asks what a lever does knows of it, and the forecast was not told.
 """
 
 import argparse
@@ -38,6 +39,7 @@ from barberlab.models.population import Population
 SHIPPED = Path(__file__).resolve().parents[2] / "params" / "populations" / "revenue.json"
 HORIZON, WEEKS, FIRST_SEED, UNTIL = 26, 130, 80_000, date(2025, 6, 30)
 CHANGE, SHUT_FROM, SHUT_WEEKS, SENT = 0.08, 4, 3, 1  # size of the price rise; weeks of the horizon
+SEEN_WEEKS = 8  # a shop with takings in the last of these weeks is open
 MORNING = 9 * 60
 UNSEEN = (26, 90)  # days since the last visit of those who are written to
 BAR = (0.75, 0.85)
@@ -114,6 +116,12 @@ def lived(name: str, seed: int, shops: int) -> tuple[PlayedLife, int]:
     first = int(np.argmax(axis.weekday == 0)) + 7 * WEEKS
     life.run(0, first)
     return life, first
+
+
+def closes_a_shop(life: PlayedLife, first: int) -> bool:
+    """Whether a shop closes for good within the horizon, or so shortly before that it still counts as open."""
+    closed = life.world.shops.closed
+    return bool(((closed > first - 7 * SEEN_WEEKS) & (closed < first + 7 * HORIZON)).any())
 
 
 def takings(life: PlayedLife, first: int, last: int) -> np.ndarray:
@@ -235,9 +243,11 @@ def levers(life: PlayedLife, first: int, shop: np.ndarray) -> Iterator[tuple[str
 
 
 def of_network(number: int, runs: int, population: Population) -> list[Outcome]:
-    """Every lever in one network."""
+    """Every lever in one network; none if it closes a shop for good around the horizon."""
     name = list(NETWORKS)[number % len(NETWORKS)]
     life, first = lived(name, FIRST_SEED + number, 4 + number % 3)
+    if closes_a_shop(life, first):
+        return []
     panel = _panel(life, name, first)
     (told,) = revenue.forecast(panel, HORIZON, population=population, seed=1)
     without = np.array([went_on(life, first, None, run).sum() for run in range(runs)])
@@ -261,7 +271,7 @@ def _panel(life: PlayedLife, name: str, first: int) -> Panel:
     begin = first - 7 * WEEKS
     grid = takings(life, begin, first)
     grid = np.where(grid > 0, grid, np.nan)
-    open_ = np.flatnonzero(np.isfinite(grid[:, -8:]).any(axis=1))
+    open_ = np.flatnonzero(np.isfinite(grid[:, -SEEN_WEEKS:]).any(axis=1))
     weeks = life.world.axis.dates[begin] + 7 * np.arange(WEEKS)
     ids = np.array([f"shop-{i}" for i in open_])
     return Panel(weeks, np.full(len(open_), name), ids, grid[open_], np.zeros((len(open_), WEEKS, 0)), ())
@@ -278,7 +288,9 @@ def main() -> None:
     population = Population.read(given.population.read_text(encoding="utf-8"), given.population.name)
     with ProcessPoolExecutor(given.workers) as pool:
         found = pool.map(partial(of_network, runs=given.runs, population=population), range(given.networks))
-        told = [one for outcomes in found for one in outcomes]
+        played = [outcomes for outcomes in found if outcomes]
+    told = [one for outcomes in played for one in outcomes]
+    print(f"{len(played)} networks of {given.networks}, the others close a shop for good; {given.runs} runs a branch")
     for lever in dict.fromkeys(one.lever for one in told):
         print(_line(lever, [one for one in told if one.lever == lever]))
     print(_line("all", told))
