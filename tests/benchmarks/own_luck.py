@@ -29,7 +29,7 @@ class OwnLuck:
         self.common = np.random.default_rng(seed)
         self._key = np.random.default_rng([*seed, 1]).integers(0, 2**63, dtype=np.uint64)
         self._clients = clients
-        self._places: dict[tuple[str, int], tuple[np.uint64, np.ndarray]] = {}
+        self._states: dict[tuple[str, int], np.ndarray] = {}
         self._frames: list[list] = []
 
     @contextmanager
@@ -82,17 +82,19 @@ class OwnLuck:
         return each[np.minimum(np.searchsorted(share.cumsum(), self.random(size)), len(each) - 1)]
 
     def _own(self, place: tuple[str, int], who: np.ndarray) -> np.ndarray:
-        if place not in self._places:
-            # The name decides: the places' order of first use may differ between branches.
-            mark = np.frombuffer(f"{place[0]}/{place[1]}".encode().ljust(64, b"\0"), np.uint64)
-            key = self._key
-            for word in mark:
-                key = _mixed(np.array([key ^ word]))[0]
-            self._places[place] = (key, np.zeros(self._clients, np.uint64))
-        key, drawn = self._places[place]
-        number = _mixed(_mixed(key + who.astype(np.uint64) * _STEP) + drawn[who] * _STEP)
-        drawn[who] += np.uint64(1)
+        if place not in self._states:
+            self._states[place] = self._first_states(place)
+        state = self._states[place]
+        number = _mixed(state[who])
+        state[who] += _STEP
         return ((number >> np.uint64(11)).astype(float) + 0.5) / 2**53
+
+    def _first_states(self, place: tuple[str, int]) -> np.ndarray:
+        """By the place's name: the order in which places are first used may differ between branches."""
+        key = self._key
+        for word in np.frombuffer(f"{place[0]}/{place[1]}".encode().ljust(64, b"\0"), np.uint64):
+            key = _mixed(np.array([key ^ word]))[0]
+        return _mixed(key + np.arange(self._clients, dtype=np.uint64) * _STEP)
 
 
 def _mixed(x: np.ndarray) -> np.ndarray:
