@@ -132,8 +132,9 @@ DECAY = Assumption(
 POSTPONED = Assumption(
     "postponed visits",
     "share of a closure's lost revenue that comes in the four weeks after it",
-    *(BETA, 0.25, 0.1),
-    _HOUSE + "hair grows on, some go elsewhere; earlier closures replace it",
+    # From 0, nobody waits, to .6, everybody does: a rhythm of four weeks that waits half of three has lost 1.5 / 4.
+    *(BETA, 0.25, 0.15),
+    _HOUSE + "hair grows on, some go elsewhere, who waits loses part of a rhythm; earlier closures replace it",
 )
 
 ALL = (ELASTICITY, UNMET, FILL_WEEKS, RECAPTURE, HOURS, LIFT, DECAY, POSTPONED)
