@@ -2,12 +2,14 @@
 
 import json
 import sys
+from datetime import datetime
 
 import pytest
 import scheduled
 from scheduled import utc
 
 from barberlab import cli
+from barberlab.cli import running
 from barberlab.runs import status
 
 NOW = utc("2025-07-03T12:00")
@@ -146,6 +148,14 @@ def test_as_json_a_program_reads_what_a_person_does(place):
 
 @pytest.mark.parametrize("words", [[], ["--json"]])
 def test_the_command_prints_plainly_where_nobody_watches_and_ends_with_1(place, monkeypatch, capsys, words):
+    class AtNoon(datetime):
+        """The clock, which stands long after the report's hour."""
+
+        @classmethod
+        def now(cls, tz=None):
+            return NOW
+
+    monkeypatch.setattr(running, "datetime", AtNoon)
     monkeypatch.setattr(sys, "argv", ["barberlab", "status", *words, "--root", str(place.root)])
     with pytest.raises(SystemExit) as end:
         cli.main()
