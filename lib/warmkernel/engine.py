@@ -8,7 +8,6 @@ from queue import Empty
 from typing import Any
 
 from jupyter_client import AsyncKernelClient, AsyncKernelManager
-from jupyter_client.kernelspec import KernelSpec
 from papermill.engines import NBClientEngine
 
 from warmkernel import spec
@@ -50,20 +49,10 @@ class WarmClient(AsyncKernelClient):
             return False
 
 
-class WarmManager(AsyncKernelManager):
+class WarmManager(spec.AlwaysWarm, AsyncKernelManager):
     """A manager of warm kernels, whatever is installed."""
 
     client_factory = WarmClient
-
-    @property
-    def kernel_spec(self) -> KernelSpec:
-        """The spec of a warm kernel with this interpreter."""
-        return spec.kernel_spec()
-
-    @property
-    def ipykernel(self) -> bool:
-        """True: nbclient then keeps the notebook's history in memory."""
-        return True
 
 
 class WarmEngine(NBClientEngine):

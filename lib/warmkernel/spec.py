@@ -25,6 +25,20 @@ def kernel_spec(python: str = "python") -> KernelSpec:
     )
 
 
+class AlwaysWarm:
+    """Before a kernel manager's class: its kernels are warm, whatever kernelspecs are installed."""
+
+    @property
+    def kernel_spec(self) -> KernelSpec:
+        """The spec of a warm kernel with this interpreter."""
+        return kernel_spec()
+
+    @property
+    def ipykernel(self) -> bool:
+        """True: nbclient then keeps the notebook's history in memory."""
+        return True
+
+
 def install(prefix: str | None = None, user: bool = False) -> Path:
     """Register the kernelspec below `prefix`, by default this environment's own, or for the user; gives its folder."""
     with tempfile.TemporaryDirectory() as scratch:

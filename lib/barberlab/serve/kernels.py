@@ -20,7 +20,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from jupyter_client.kernelspec import KernelSpec
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager, ServerKernelManager
 from traitlets import default
 
@@ -189,18 +188,8 @@ class Served(ServerKernelManager):
         return False
 
 
-class Warm(Served):
+class Warm(spec.AlwaysWarm, Served):
     """The same, forked from a parent that has imported the heavy libraries, whatever kernelspecs are installed."""
-
-    @property
-    def kernel_spec(self) -> KernelSpec:
-        """The spec of a warm kernel with this interpreter."""
-        return spec.kernel_spec()
-
-    @property
-    def ipykernel(self) -> bool:
-        """True: it is one."""
-        return True
 
 
 def warm_up() -> socket.socket | None:
