@@ -6,13 +6,12 @@ A card whose run is missing holds the dashed box that says which report would br
 from collections.abc import Callable
 from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 
 from barberlab import errors
 from barberlab.data.metrics import METRICS
 from barberlab.models import scorecard
-from barberlab.models.intervals import INSIDE, tails
+from barberlab.models.intervals import described
 from barberlab.reports import benchmark_pool, board_clients, executive, fans, marks, prose, shop, tables
 from barberlab.reports import record as word_kept
 from barberlab.reports.blocks import Block, Card, Decision, Decisions, NotAvailable, Paragraph, TableBlock
@@ -88,11 +87,8 @@ def months_ahead(found: Everything) -> pd.DataFrame:
     """All shops' months ahead, out of the joint draws: period, mid and the ends of 50, 80 and 95 %."""
     drawn = found.drawn("revenue", "revenue_monthly")["revenue"].astype(float)
     sums = drawn.sum("location").stack(future=("chain", "draw"))
-    ends = {f"{side}{name}": q for name, p in INSIDE.items() for side, q in zip(("low", "high"), tails(p), strict=True)}
-    at = np.quantile(sums.transpose("month", "future").to_numpy(), [0.5, *ends.values()], axis=-1)
-    return pd.DataFrame(
-        {"period": pd.to_datetime(drawn["month"].to_numpy().astype(str))} | dict(zip(["mid", *ends], at, strict=True))
-    )
+    ahead = described(sums.transpose("month", "future").to_numpy())
+    return pd.DataFrame({"period": pd.to_datetime(drawn["month"].to_numpy().astype(str))} | ahead)
 
 
 def record(found: Everything) -> str:
